@@ -1,0 +1,44 @@
+/**
+ * A controller: which changes give it work, and how it brings one key to what is desired. `runner.ts` gives it life,
+ * `catalog.ts` lists all of them. A reconcile is synchronous, idempotent, and reads everything it needs: nothing is
+ * remembered between calls.
+ */
+import type { Identity, KubeObject } from '../../shared/api/meta.ts';
+import type { ObjectChange, Objects } from '../registry/objects.ts';
+
+export interface Source {
+  identity: Identity;
+  /** Keys to reconcile because of this change; [] for none. Runs inside the committing transaction: keep it cheap. */
+  keys(change: ObjectChange, objects: Objects): string[];
+}
+
+/** Keeps the object's type inside one source, while a controller's sources stay one list. */
+export function source<T extends KubeObject>(
+  identity: Identity<T>,
+  keys: (change: ObjectChange<T>, objects: Objects) => string[],
+): Source {
+  return { identity, keys: keys as Source['keys'] };
+}
+
+export interface ReconcileContext {
+  objects: Objects;
+  nowMs: number;
+  random(): number;
+  /** Look at this key again then; the earliest asked time wins. */
+  requeueAfter(ms: number): void;
+}
+
+export interface Controller {
+  /** Queue name, unique: `deployment`, `replicaset` … */
+  name: string;
+  sources: readonly Source[];
+  /** A thrown error rolls this reconcile back, is logged, and the key comes again with exponential back-off. */
+  reconcile(key: string, context: ReconcileContext): void;
+}
+
+export const keyOf = (object: KubeObject): string => `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
+
+export function splitKey(key: string): { namespace: string; name: string } {
+  const slash = key.indexOf('/');
+  return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+}

@@ -1,0 +1,32 @@
+/** Bindings of the Worker (wrangler.toml, and the configuration generated for workerd), and who a caller is. */
+import type { ClusterRpc } from './rpc.ts';
+
+export interface Env {
+  /** Durable Object class Cluster, one object a cluster, by name. */
+  CLUSTER: DurableObjectNamespace<Rpc.DurableObjectBranded & ClusterRpc>;
+  /** Durable Object class Relay, one object a minion, named `CLUSTER/NODE`. */
+  RELAY: DurableObjectNamespace;
+  /** 32 bytes or more, base64url: every key is derived from it. */
+  ROOT_SECRET: string;
+  /**
+   * How public Services are addressed: `http://{name}.{namespace}.localhost:8080`, or a path form
+   * `https://HOST/public/{cluster}/{namespace}/{name}/`.
+   */
+  PUBLIC_URL: string;
+  /** The API's own URL as clients see it, without a trailing slash. */
+  API_URL: string;
+  /** Static assets. */
+  ASSETS?: Fetcher;
+}
+
+/** As authentication.k8s.io/v1 UserInfo. */
+export interface UserInfo {
+  username: string;
+  uid?: string;
+  groups: string[];
+  extra?: Record<string, string[]>;
+}
+
+export const ANONYMOUS: UserInfo = { username: 'system:anonymous', groups: ['system:unauthenticated'] };
+/** The control plane's own parts. */
+export const SYSTEM: UserInfo = { username: 'system:longshore', groups: ['system:masters', 'system:authenticated'] };

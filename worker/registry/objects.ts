@@ -1,0 +1,42 @@
+/**
+ * Typed, synchronous access to objects inside one store transaction: what controllers, the scheduler and the links work
+ * with. Every call passes the same pipeline as HTTP (defaulting, validation, admission, index entries); only
+ * authorization is left out, for these callers are the control plane itself.
+ */
+import type { Event, ObjectReference } from '../../shared/api/core.ts';
+import type { DeleteOptions, Draft, Identity, KubeObject } from '../../shared/api/meta.ts';
+import type { IndexEntry } from '../store/store.ts';
+
+export interface ObjectQuery {
+  namespace?: string | undefined;
+  /** Answered from the index: labels (`label:app`), fields (`field:spec.nodeName`), `owner`, `uses`. */
+  having?: readonly IndexEntry[];
+  limit?: number;
+}
+
+export interface Objects {
+  readonly nowMs: number;
+  /** A fresh copy, safe to change; undefined when there is none. */
+  get<T extends KubeObject>(identity: Identity<T>, namespace: string, name: string): T | undefined;
+  list<T extends KubeObject>(identity: Identity<T>, query?: ObjectQuery): T[];
+  /** @throws StatusError as the API would answer. */
+  create<T extends KubeObject>(identity: Identity<T>, draft: Draft<T>): T;
+  /** Compares the draft's resourceVersion when it has one. A draft equal to what is stored writes nothing. */
+  update<T extends KubeObject>(identity: Identity<T>, draft: T): T;
+  updateStatus<T extends KubeObject>(identity: Identity<T>, draft: T): T;
+  /** As DELETE: grace period, finalizers and propagation apply. Returns undefined when there was nothing to delete. */
+  delete(identity: Identity, namespace: string, name: string, options?: DeleteOptions): void;
+  /** Records an Event, joined with an equal one of the last ten minutes (count, lastTimestamp). */
+  record(
+    about: ObjectReference | KubeObject,
+    event: Pick<Event, 'type' | 'reason' | 'message'> & { component: string },
+  ): void;
+}
+
+/** What just changed, with the parsed objects at hand; given to controllers inside the committing transaction. */
+export interface ObjectChange<T extends KubeObject = KubeObject> {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  identity: Identity<T>;
+  object: T;
+  previous: T | undefined;
+}

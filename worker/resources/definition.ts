@@ -1,0 +1,92 @@
+/**
+ * A kind is a value: one ResourceDefinition drives REST, discovery, OpenAPI, defaulting, validation, status splitting,
+ * selectors and the kubectl table. Built-in kinds are the files of this room; a CRD becomes the same value at run time.
+ */
+import type { Draft, Identity, KubeObject, StatusCause } from '../../shared/api/meta.ts';
+import type { IndexEntry } from '../store/store.ts';
+
+export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
+export type Subresource =
+  | 'status'
+  | 'scale'
+  | 'binding'
+  | 'eviction'
+  | 'log'
+  | 'exec'
+  | 'attach'
+  | 'portforward'
+  | 'proxy'
+  | 'token'
+  | 'ephemeralcontainers'
+  | 'resize'
+  | 'finalize';
+
+/** A value from the outside: shaped by the schema, typed only after that. */
+export type JsonObject = { [key: string]: unknown };
+
+export interface Column<T extends KubeObject = KubeObject> {
+  name: string;
+  type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
+  /** 'name' for the name column, as upstream. */
+  format?: '' | 'name' | 'date-time';
+  description: string;
+  /** 0 is always shown; 1 only with -o wide. */
+  priority: 0 | 1;
+  value(object: T, nowMs: number): string | number | boolean | null;
+}
+
+/** What write-time rules may know besides the object. */
+export interface WriteContext {
+  nowMs: number;
+  random(): number;
+}
+
+export interface ResourceDefinition<T extends KubeObject = KubeObject> {
+  identity: Identity<T>;
+  singular: string;
+  listKind: string;
+  shortNames?: readonly string[];
+  categories?: readonly string[];
+  verbs: readonly Verb[];
+  subresources: readonly Subresource[];
+  /** Definition name in the generated schemas, e.g. `io.k8s.api.core.v1.Pod`. */
+  schema: string;
+  /** Other group versions that serve the same stored objects (`events.k8s.io/v1` for events). */
+  alsoServedAs?: readonly {
+    identity: Identity;
+    schema: string;
+    fromStored(object: T): JsonObject;
+    toStored(object: JsonObject): Draft<T>;
+  }[];
+
+  /** Fills in what the author left out. Idempotent. */
+  default?(draft: Draft<T>): void;
+  /** On create, after defaulting: sets what only the server may (initial status, generation-bearing fields). */
+  prepareCreate?(draft: Draft<T>, context: WriteContext): void;
+  /** On update of the main resource: carries over what this path may not change. Status is handled by the pipeline. */
+  prepareUpdate?(draft: T, current: T, context: WriteContext): void;
+  validate?(draft: Draft<T>): StatusCause[];
+  /** Rules about the difference: immutable fields. `validate` has already run on the draft. */
+  validateUpdate?(draft: T, current: T): StatusCause[];
+  validateStatus?(draft: T, current: T): StatusCause[];
+  /** Name rule; default is a DNS-1123 subdomain. */
+  validateName?(name: string): string[];
+  /** Whether spec has a generation: metadata.generation grows when anything but metadata and status changed. */
+  generation: boolean;
+  /** PUT to a name that does not exist creates (upstream: leases, endpoints, events …). */
+  createOnUpdate?: boolean;
+  /** PUT without resourceVersion is allowed (upstream: nearly all built-in kinds but custom resources). */
+  unconditionalUpdate: boolean;
+  /** Seconds until a deleted object may go; undefined: at once. Pods: their terminationGracePeriodSeconds, 0 if unassigned. */
+  gracePeriodSeconds?(object: T): number | undefined;
+  /** Propagation when the client names none. */
+  defaultPropagation?: 'Background' | 'Orphan';
+
+  /** Selectable fields besides metadata.name and metadata.namespace: path → value ('' when unset). */
+  fields?(object: T): Record<string, string>;
+  /** Index entries besides labels, fields and owners (which the pipeline adds). */
+  entries?(object: T): IndexEntry[];
+  columns: readonly Column<T>[];
+  /** Where /scale reads and writes. */
+  scale?: { specReplicas: string; statusReplicas: string; selector(object: T): string };
+}

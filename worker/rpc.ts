@@ -1,0 +1,48 @@
+/**
+ * What the Worker asks of a Cluster object besides REST (which is an ordinary fetch with the caller in the USER_HEADER).
+ * Errors do not keep their class across the call, so an answer carries its Status.
+ */
+import type { Status } from '../shared/api/meta.ts';
+import type { UserInfo } from './env.ts';
+
+/** Base64url JSON of UserInfo; set by the Worker after authentication, never taken from outside. */
+export const USER_HEADER = 'x-longshore-user';
+
+export type Outcome<T> = { ok: true; value: T } | { ok: false; status: Status };
+
+/** Where a pod's streams go, after authorization of `pods/SUBRESOURCE`. */
+export interface PodLocation {
+  node: string;
+  uid: string;
+  podIP: string;
+  /** The container asked for, or the default one. */
+  container: string;
+  /** Whether that container was created with stdin / a tty (attach). */
+  stdin: boolean;
+  tty: boolean;
+}
+
+/** Where a public request for a Service goes: any of these. */
+export interface ServiceLocation {
+  endpoints: { node: string; address: string; port: number }[];
+}
+
+export interface HookDelivery {
+  namespace: string;
+  name: string;
+  /** GitHub's X-GitHub-Delivery, or X-Longshore-Delivery, or the body's digest. */
+  deliveryId: string;
+  headers: Record<string, string>;
+  body: Uint8Array;
+}
+
+export interface ClusterRpc {
+  locatePod(
+    user: UserInfo,
+    asked: { namespace: string; name: string; subresource: string; verb: string; container?: string },
+  ): Promise<Outcome<PodLocation>>;
+  /** Only Services of type LoadBalancer are public. `port` undefined: the Service's first port (or the one named http). */
+  locateService(asked: { namespace: string; name: string; port?: number }): Promise<Outcome<ServiceLocation>>;
+  /** Verifies, records and acts; the code is what the sender gets. */
+  deliver(delivery: HookDelivery): Promise<{ code: number; message: string }>;
+}

@@ -1,0 +1,136 @@
+/**
+ * The etcd of the cluster: objects as JSON text under one sequence of revisions, with history, watch and compaction.
+ * This file is the interface and its guarantees; `sqlite-store.ts` keeps them, `test/contracts/store.ts` checks them.
+ *
+ * Guarantees
+ * - Every write gets the next revision; revisions never go back, are never reused, and are the only clock of the API.
+ * - A transaction commits whole or not at all; nobody sees a part of it. Nested transactions are savepoints.
+ * - The text of an object is exactly what clients receive; nothing here parses it.
+ * - Changes reach `onCommit` listeners once, in revision order, after the outermost transaction committed, never for one
+ *   that rolled back.
+ * - `changesSince(r)` yields every change after r in order, or throws 410 Expired when r is compacted, 504 when r is ahead.
+ * - A list page continued at its first page's revision shows the objects as they were then, or throws 410 Expired.
+ */
+
+/** A group resource: `pods`, `deployments.apps`. */
+export type ResourceName = string;
+
+export interface ObjectKey {
+  resource: ResourceName;
+  /** '' for cluster-scoped objects. */
+  namespace: string;
+  name: string;
+}
+
+/**
+ * What an object can be found by, besides its key. Multi-valued; a pair is stored once. Names in use:
+ * `label:KEY`, `field:PATH` (selectable fields), `owner` (uid of each owner), `uses` (`configmaps/NAME`, `secrets/NAME` …).
+ */
+export interface IndexEntry {
+  index: string;
+  value: string;
+}
+
+export interface StoredObject extends ObjectKey {
+  revision: number;
+  /** The JSON text, resourceVersion included. */
+  text: string;
+}
+
+export interface Change extends StoredObject {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  entries: readonly IndexEntry[];
+  /** The entries before this change; undefined for ADDED. A selector's watch turns into ADDED or DELETED by these. */
+  previousEntries: readonly IndexEntry[] | undefined;
+}
+
+export interface ListQuery {
+  resource: ResourceName;
+  /** undefined: all namespaces. */
+  namespace?: string | undefined;
+  /** All must be present; answered from the index. */
+  having?: readonly IndexEntry[];
+  /** Applied to the rest, on entries alone. */
+  matches?: ((entries: readonly IndexEntry[]) => boolean) | undefined;
+  /** Exclusive start, in key order (namespace, name, by code unit). */
+  after?: { namespace: string; name: string } | undefined;
+  limit?: number | undefined;
+  /** The state as of this revision; undefined: now. */
+  atRevision?: number | undefined;
+}
+
+export interface ListPage {
+  /** The revision that the page shows. */
+  revision: number;
+  items: Iterable<StoredObject>;
+}
+
+export interface WorkItem {
+  queue: string;
+  key: string;
+  /** Milliseconds since the epoch. */
+  dueMs: number;
+  attempts: number;
+}
+
+export interface Reader {
+  /** The newest revision. */
+  readonly revision: number;
+  /** History before this is gone. */
+  readonly compactedRevision: number;
+  /** Changes when the store was restored from a snapshot. */
+  readonly epoch: string;
+  get(key: ObjectKey): StoredObject | undefined;
+  list(query: ListQuery): ListPage;
+  count(query: Omit<ListQuery, 'after' | 'limit' | 'atRevision'>): number;
+  changesSince(revision: number, filter?: { resource?: ResourceName; namespace?: string }): Iterable<Change>;
+}
+
+/** Refuses at compile time a body that awaits: a transaction is one synchronous turn. */
+export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
+
+export interface Transaction extends Reader {
+  /** Milliseconds since the epoch; the same during the whole transaction. */
+  readonly nowMs: number;
+  /**
+   * Writes an object. `serialise` is given the new revision and returns the text.
+   * @param expected the revision that must be current (0: must not exist); undefined: whatever is there.
+   * @throws RevisionMismatch, and nothing is written; StatusError 413 for a text over MAX_OBJECT_BYTES.
+   */
+  put(
+    key: ObjectKey,
+    entries: readonly IndexEntry[],
+    serialise: (revision: number) => string,
+    expected?: number,
+  ): StoredObject;
+  /** Removes an object; `serialise` gives the last state with the revision of the deletion. */
+  delete(key: ObjectKey, serialise: (revision: number) => string, expected?: number): StoredObject;
+  /** Puts work on a queue in this same transaction. A key already queued keeps the earlier due time. */
+  enqueue(queue: string, key: string, dueMs?: number): void;
+}
+
+export interface Store extends Reader {
+  transact<T>(body: (transaction: Transaction) => Synchronous<T>): T;
+  onCommit(listener: (changes: readonly Change[]) => void): void;
+  /** Drops history up to and including this revision, in bounded steps; returns whether any is left to drop. */
+  compact(revision: number, maxRows?: number): boolean;
+  /** The next items due at `nowMs`, oldest first; taken items are removed within the transaction that handles them. */
+  dueWork(nowMs: number, limit: number): WorkItem[];
+  /** When the next item is due; undefined when the table is empty. */
+  nextDueMs(): number | undefined;
+  finishWork(item: WorkItem, retryAtMs?: number): void;
+}
+
+export class RevisionMismatch extends Error {
+  readonly key: ObjectKey;
+  /** 0: the object does not exist. */
+  readonly actual: number;
+  constructor(key: ObjectKey, actual: number) {
+    super(`${key.resource} ${key.namespace}/${key.name} is at revision ${actual}`);
+    this.key = key;
+    this.actual = actual;
+  }
+}
+
+/** As etcd's default request limit. */
+export const MAX_OBJECT_BYTES = 1_572_864;
