@@ -2,10 +2,12 @@
  * The minion's two sockets to the control plane and what they keep on disk. `control.ts` speaks `shared/link` (the only
  * state is the last acknowledged revision and unanswered reports), `data.ts` hosts the tunnel's streams, `replica.ts` is
  * the minion's copy of the objects it needs (node:sqlite), from which pods, DNS and Services come back with no network.
+ * `minion-link.ts` puts them together: `new MinionLink(settings, log)`.
  */
 import type { ConfigMap, Node, Pod, Secret, Service } from '../../shared/api/core.ts';
 import type { EndpointSlice } from '../../shared/api/discovery.ts';
-import type { Welcome } from '../../shared/link/protocol.ts';
+import type { Hello, Report, Welcome } from '../../shared/link/protocol.ts';
+import type { PodStreams, Reporter } from '../pods/pods.ts';
 
 export interface Replica {
   pods(): Pod[];
@@ -20,3 +22,41 @@ export interface Replica {
 
 /** Which parts a delta touched, so that each consumer is woken only for its own. */
 export type ReplicaListener = (touched: ReadonlySet<'pods' | 'references' | 'services' | 'nodes' | 'welcome'>) => void;
+
+export interface LinkSettings {
+  /** Base URL of the cluster, e.g. `https://host/clusters/name`. */
+  server: string;
+  /** The minion's own token, or a join token, which is exchanged once for one. */
+  token: string;
+  /** PEM text of the CA that signed the server's certificate; undefined: the system's. */
+  ca?: string;
+  nodeName: string;
+  /** Holds `replica.db` and `minion.token`. Made when missing. */
+  dataDir: string;
+  agentVersion: string;
+  machineId: string;
+  /** Asked at each hello, so it may change while the agent runs. */
+  registration(): Hello['registration'];
+}
+
+/** The few lines of a log that this room needs; pino's loggers fit. */
+export interface LinkLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface Link extends Replica, Reporter {
+  /** Any number of listeners; called after the change is on disk. */
+  onChange(listener: ReplicaListener): void;
+  /** Sends what changed about this node. */
+  nodeChanged(change: NonNullable<Report['node']>): void;
+  /** Dials, and keeps dialling until `stop`. Returns at once; the replica is readable before any contact. */
+  start(streams: PodStreams): void;
+  /** Whether the control socket is up and has been welcomed. */
+  connected(): boolean;
+  /** Resolves at the first welcome of this run; rejects when the cluster refuses the minion for good (wrong token, name taken). */
+  ready(): Promise<void>;
+  /** With a reason: says goodbye first (NotReady at once). Without: just closes, as a restart does. */
+  stop(goodbye?: string): Promise<void>;
+}
