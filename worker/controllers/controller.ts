@@ -7,10 +7,13 @@ import type { Identity, KubeObject } from '../../shared/api/meta.ts';
 import type { ObjectChange, Objects } from '../registry/objects.ts';
 
 export interface Source {
-  identity: Identity;
+  /** ANY: changes of every resource there is, custom ones included. */
+  identity: Identity | typeof ANY;
   /** Keys to reconcile because of this change; [] for none. Runs inside the committing transaction: keep it cheap. */
   keys(change: ObjectChange, objects: Objects): string[];
 }
+
+export const ANY = 'any resource';
 
 /** Keeps the object's type inside one source, while a controller's sources stay one list. */
 export function source<T extends KubeObject>(
@@ -23,9 +26,13 @@ export function source<T extends KubeObject>(
 export interface ReconcileContext {
   objects: Objects;
   nowMs: number;
+  /** When this key was to be looked at; long before `nowMs` means that the control plane was not running meanwhile. */
+  dueMs: number;
   random(): number;
   /** Look at this key again then; the earliest asked time wins. */
   requeueAfter(ms: number): void;
+  /** Look at another key of this controller, as soon as may be. */
+  enqueue(key: string, afterMs?: number): void;
 }
 
 export interface Controller {

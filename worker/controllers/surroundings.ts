@@ -1,0 +1,30 @@
+/**
+ * What controllers need to know that is not in an object: given once by the composition root, read whenever needed.
+ * Times and randomness are not here: they come with every reconcile.
+ */
+import type { Identity } from '../../shared/api/meta.ts';
+
+/** What the sockets tell of a minion. Reads sockets and their attachments only; writes nothing, wakes nobody. */
+export interface Liveness {
+  connected(node: string): boolean;
+  /**
+   * When the minion was last heard from (any message or heartbeat), also shortly after its socket broke, as far as this
+   * instance of the object knows; undefined when it does not know.
+   */
+  lastSeenMs(node: string): number | undefined;
+}
+
+export interface Surroundings {
+  /** Every resource that is stored, custom ones included, each once. */
+  resources(): readonly Identity[];
+  liveness: Liveness;
+  cluster: {
+    name: string;
+    /** Pattern of public URLs with {name}, {namespace} and {cluster}: env.PUBLIC_URL. */
+    publicUrl: string;
+    /** The API's URL from outside, with the cluster's path: hooks are addressed below it. */
+    apiUrl: string;
+    /** PEM; undefined when clients need no CA of ours (public certificates). */
+    caCertificate: string | undefined;
+  };
+}
