@@ -3,7 +3,7 @@
  * with. Every call passes the same pipeline as HTTP (defaulting, validation, admission, index entries); only
  * authorization is left out, for these callers are the control plane itself.
  */
-import type { Event, ObjectReference } from '../../shared/api/core.ts';
+import type { Event, ObjectReference, Pod } from '../../shared/api/core.ts';
 import type { DeleteOptions, Draft, Identity, KubeObject } from '../../shared/api/meta.ts';
 import type { IndexEntry } from '../store/store.ts';
 
@@ -24,6 +24,10 @@ export interface Objects {
   /** Compares the draft's resourceVersion when it has one. A draft equal to what is stored writes nothing. */
   update<T extends KubeObject>(identity: Identity<T>, draft: T): T;
   updateStatus<T extends KubeObject>(identity: Identity<T>, draft: T): T;
+  /** As PUT namespaces/NAME/finalize: takes only spec.finalizers; the last one gone, a terminating object is removed. */
+  finalize<T extends KubeObject>(identity: Identity<T>, draft: T): T;
+  /** As POST pods/NAME/binding. @throws 409 when the pod is assigned already or its uid is another. */
+  bind(pod: { namespace: string; name: string; uid?: string }, nodeName: string): Pod;
   /** As DELETE: grace period, finalizers and propagation apply. Returns undefined when there was nothing to delete. */
   delete(identity: Identity, namespace: string, name: string, options?: DeleteOptions): void;
   /** Records an Event, joined with an equal one of the last ten minutes (count, lastTimestamp). */
