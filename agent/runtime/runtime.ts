@@ -12,6 +12,9 @@ export interface SandboxSpec {
   /** true: share the host's network; else an own namespace, empty: `agent/network` connects it. */
   hostNetwork: boolean;
   hostPID: boolean;
+  hostIPC: boolean;
+  /** Grows by one each time that the pod gets a new sandbox. */
+  attempt: number;
   sysctls: Record<string, string>;
   labels: Record<string, string>;
 }
@@ -34,12 +37,17 @@ export interface ContainerSpec {
   env: { name: string; value: string }[];
   mounts: Mount[];
   /** nanoCpus of CPU time a second; shares of weight. */
-  resources: { cpuNano?: number; cpuShares?: number; memoryBytes?: number };
+  resources: { cpuNano?: number; cpuShares?: number; memoryBytes?: number; oomScoreAdjust: number };
+  /** Whose processes it sees: its own, all of its pod's (shareProcessNamespace), or the host's. */
+  processes: 'container' | 'pod' | 'host';
+  ipc: 'pod' | 'host';
   user?: string;
   /** Supplemental groups (fsGroup among them). */
   groups: number[];
   readOnlyRootFilesystem: boolean;
   privileged: boolean;
+  allowPrivilegeEscalation: boolean;
+  seccomp: 'default' | 'unconfined';
   capabilities: { add: string[]; drop: string[] };
   stdin: boolean;
   stdinOnce: boolean;
@@ -57,6 +65,8 @@ export interface ObservedContainer {
   name: string;
   kind: 'sandbox' | 'container' | 'init' | 'ephemeral';
   attempt: number;
+  /** The sandbox that a container joined; '' for a sandbox. */
+  sandboxId: string;
   specHash: string;
   image: string;
   imageID: string;
@@ -68,7 +78,7 @@ export interface ObservedContainer {
   finishedAt?: string;
   exitCode?: number;
   oomKilled?: boolean;
-  /** What the engine said when it could not start. */
+  /** What the engine said when it could not start; such a container is `exited` with code 128. */
   error?: string;
   labels: Record<string, string>;
 }
@@ -107,11 +117,14 @@ export interface ExecSession {
   close(): void;
 }
 
-export type RuntimeEvent = {
-  type: 'started' | 'died' | 'removed' | 'oom';
-  containerId: string;
-  pod: { namespace: string; name: string; uid: string };
-};
+export type RuntimeEvent =
+  | {
+      type: 'started' | 'died' | 'removed' | 'oom';
+      containerId: string;
+      pod: { namespace: string; name: string; uid: string };
+    }
+  /** Events may have been missed (the engine was away): list again. */
+  | { type: 'reconnected' };
 
 export class ImagePullError extends Error {
   readonly reason: 'ErrImagePull' | 'ErrImageNeverPull' | 'InvalidImageName';
@@ -124,18 +137,26 @@ export class ImagePullError extends Error {
 export interface Runtime {
   /** @throws when the engine cannot be reached, with what to do about it. */
   version(): Promise<{ name: string; version: string }>;
-  /** Everything that carries this cluster's labels, running or not. */
+  /** Everything that carries this instance's labels, running or not. */
   list(): Promise<ObservedContainer[]>;
+  /** One of them; undefined when it is gone. */
+  inspect(containerId: string): Promise<ObservedContainer | undefined>;
   image(reference: string): Promise<ImageInfo | undefined>;
   /** @throws ImagePullError */
   pull(reference: string, credentials?: { username: string; password: string; registry: string }): Promise<void>;
-  /** Creates and starts the pause container. */
+  /** Makes the pause container, not yet running. */
   createSandbox(spec: SandboxSpec): Promise<ObservedContainer>;
-  /** Creates and starts a container inside a running sandbox. */
+  /** Makes a container that will join the sandbox (which need not run yet); not yet running. */
   createContainer(spec: ContainerSpec, sandboxId: string): Promise<ObservedContainer>;
+  /**
+   * Starts what was created. The answer has the pid of a sandbox; a container's pid is 0 until it is inspected, which
+   * saves a call on the way of every container.
+   * @throws with the engine's words when it does not start; the container is then observed as `exited`.
+   */
+  start(created: ObservedContainer): Promise<ObservedContainer>;
   /** SIGTERM (or the image's stop signal), then SIGKILL after the grace period. Already stopped is fine. */
   stop(containerId: string, graceSeconds: number): Promise<void>;
-  /** Gone already is fine. */
+  /** Kills it if need be. Gone already is fine. */
   remove(containerId: string): Promise<void>;
   /** Ends when the container's log does (or `signal` aborts). stdout and stderr apart; each line whole. */
   logs(
