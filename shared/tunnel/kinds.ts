@@ -41,6 +41,8 @@ export interface LogsHeader extends PodStream {
 /** Bytes of a SPDY/3.1 session as kubectl speaks it, ended by the agent. */
 export interface PortForwardHeader extends PodStream {
   kind: 'portforward';
+  /** The older form without SPDY: the n-th port has data on channel 2n and error text on 2n + 1. */
+  ports?: number[];
 }
 /** One HTTP/1.1 exchange with an address of the pod network. Hop-by-hop headers are left out on both sides. */
 export interface HttpHeader {
@@ -51,7 +53,9 @@ export interface HttpHeader {
   /** Path and query, as the client wrote them. */
   path: string;
   headers: [string, string][];
-  /** A WebSocket upgrade: after a 101 head, channel 0 carries text messages, channel 1 binary ones, one message a frame sequence. */
+  /** Whether a request body follows on channel 0. The answer's body comes on channel 0 too. */
+  body: boolean;
+  /** A WebSocket upgrade: after a 101 head, channel 0 carries the records of `messages.ts` both ways. */
   upgrade?: 'websocket';
 }
 /** Raw bytes to an address of the pod network. */
@@ -76,5 +80,8 @@ export interface StreamEnd {
   error?: string;
 }
 
-/** Channels of exec and attach, as Kubernetes numbers them. */
+/**
+ * Channels of exec and attach, as Kubernetes numbers them. A resize is one small chunk, the JSON text that clients send:
+ * `{"Width":80,"Height":24}`. Logs, portforward and dial use channel 0 alone.
+ */
 export const CHANNELS = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4 } as const;
