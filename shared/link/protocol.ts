@@ -16,6 +16,8 @@ export const LINK_VERSION = 1;
 export const LINK_PATH = '/longshore/link';
 /** Where the Worker serves the data socket (to the minion's Relay object). */
 export const DATA_PATH = '/longshore/data';
+/** Where a join token is exchanged for a minion token: POST a JoinRequest, get a JoinReply. */
+export const JOIN_PATH = '/longshore/join';
 export const PING = 'ping';
 export const PONG = 'pong';
 export const HEARTBEAT_MS = 10_000;
@@ -113,6 +115,8 @@ export interface Delta {
   full?: boolean;
   puts: Put[];
   removals: Removal[];
+  /** The next message continues this delta: nothing of it counts before its last part is there. */
+  more?: boolean;
 }
 
 export interface Reported {
@@ -129,3 +133,13 @@ export interface Refused {
 }
 
 export type DownMessage = Welcome | Delta | Reported | Refused;
+
+/** Sent with the join token as bearer. */
+export interface JoinRequest {
+  node: string;
+  machineId: string;
+}
+export interface JoinReply {
+  /** The minion's own token, for this node name on this machine. */
+  token: string;
+}
