@@ -48,11 +48,11 @@ export interface ListQuery {
   resource: ResourceName;
   /** undefined: all namespaces. */
   namespace?: string | undefined;
-  /** All must be present; answered from the index. */
+  /** All must be present. The first indexed one (`isIndexed` in schema.ts) drives; name the most selective first. */
   having?: readonly IndexEntry[];
   /** Applied to the rest, on entries alone. */
   matches?: ((entries: readonly IndexEntry[]) => boolean) | undefined;
-  /** Exclusive start, in key order (namespace, name, by code unit). */
+  /** Exclusive start, in key order (namespace, name; by code point, as SQLite compares). */
   after?: { namespace: string; name: string } | undefined;
   limit?: number | undefined;
   /** The state as of this revision; undefined: now. */
@@ -103,21 +103,33 @@ export interface Transaction extends Reader {
     serialise: (revision: number) => string,
     expected?: number,
   ): StoredObject;
-  /** Removes an object; `serialise` gives the last state with the revision of the deletion. */
+  /**
+   * Removes an object; `serialise` gives the last state with the revision of the deletion.
+   * @throws RevisionMismatch (actual 0) when there is none.
+   */
   delete(key: ObjectKey, serialise: (revision: number) => string, expected?: number): StoredObject;
-  /** Puts work on a queue in this same transaction. A key already queued keeps the earlier due time. */
+  /**
+   * Puts work on a queue in this same transaction (due now unless said). A key already queued keeps the earlier due time.
+   * Until the outermost transaction ends the item is only in memory, where `dueWork`, `nextDueMs` and `finishWork` find it
+   * too: what is queued and finished inside one outermost transaction costs no row. The rest is written by the commit.
+   */
   enqueue(queue: string, key: string, dueMs?: number): void;
 }
 
 export interface Store extends Reader {
   transact<T>(body: (transaction: Transaction) => Synchronous<T>): T;
+  /** A listener that throws is reported and harms nobody. One that writes is heard of after all heard what it answers to. */
   onCommit(listener: (changes: readonly Change[]) => void): void;
   /** Drops history up to and including this revision, in bounded steps; returns whether any is left to drop. */
   compact(revision: number, maxRows?: number): boolean;
-  /** The next items due at `nowMs`, oldest first; taken items are removed within the transaction that handles them. */
+  /** The next items due at `nowMs`, oldest first. They stay until `finishWork`. */
   dueWork(nowMs: number, limit: number): WorkItem[];
   /** When the next item is due; undefined when the table is empty. */
   nextDueMs(): number | undefined;
+  /**
+   * Takes an item off its queue, or, with `retryAtMs`, puts it back for then with one more attempt counted. Take it off
+   * first and then handle it, in one transaction: what the handling queues again under the same key stays.
+   */
   finishWork(item: WorkItem, retryAtMs?: number): void;
 }
 

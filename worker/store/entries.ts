@@ -1,0 +1,61 @@
+/** Index entries as the log keeps them, and the rows of the index that one write changes. */
+import { isIndexed } from './schema.ts';
+import type { Sql } from './sql.ts';
+import type { IndexEntry, ObjectKey } from './store.ts';
+
+const pairOf = (entry: IndexEntry): string => `${entry.index}\0${entry.value}`;
+
+/** A pair is stored once, in an order that does not depend on who collected them. */
+export function normaliseEntries(entries: readonly IndexEntry[]): IndexEntry[] {
+  const byPair = new Map(entries.map((entry) => [pairOf(entry), entry]));
+  const pairs = [...byPair.keys()].sort();
+  return pairs.map((pair) => {
+    const { index, value } = byPair.get(pair) as IndexEntry;
+    return { index, value };
+  });
+}
+
+/** A flat array: index, value, index, value … */
+export const formatEntries = (entries: readonly IndexEntry[]): string =>
+  JSON.stringify(entries.flatMap((entry) => [entry.index, entry.value]));
+
+export function parseEntries(text: string): IndexEntry[] {
+  const flat: string[] = JSON.parse(text);
+  const entries: IndexEntry[] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) entries.push({ index: flat[i] as string, value: flat[i + 1] as string });
+  return entries;
+}
+
+export const hasAll = (entries: readonly IndexEntry[], wanted: readonly IndexEntry[]): boolean =>
+  wanted.every((want) => entries.some((entry) => entry.index === want.index && entry.value === want.value));
+
+/** Brings the index from `before` to `after`; rows that are in both are not touched. */
+export function writeIndex(
+  sql: Sql,
+  key: ObjectKey,
+  before: readonly IndexEntry[],
+  after: readonly IndexEntry[],
+): void {
+  const old = new Map(before.filter((entry) => isIndexed(entry.index)).map((entry) => [pairOf(entry), entry]));
+  for (const entry of after) {
+    if (!isIndexed(entry.index) || old.delete(pairOf(entry))) continue;
+    sql.run(
+      'INSERT INTO entries (resource, entry, value, namespace, name) VALUES (?, ?, ?, ?, ?)',
+      key.resource,
+      entry.index,
+      entry.value,
+      key.namespace,
+      key.name,
+    );
+  }
+  for (const entry of old.values()) {
+    sql.run(
+      'DELETE FROM entries WHERE resource = ? AND entry = ? AND value = ? AND namespace = ? AND name = ?',
+      key.resource,
+      entry.index,
+      entry.value,
+      key.namespace,
+      key.name,
+    );
+  }
+}

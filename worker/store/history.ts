@@ -1,0 +1,283 @@
+/**
+ * Everything that reads objects, now or as of an older revision, and the compaction of what is no longer readable.
+ * Writing is `sqlite-store.ts`. Every function is one synchronous look at the tables; what they yield lazily must be
+ * consumed in the same turn.
+ *
+ * How the past is read: each version names the one that it supersedes. So the first change of a key after revision R says
+ * which version the key had at R, and every key without one is as it is now.
+ */
+import { expired, resourceVersionTooLarge } from '../../shared/errors.ts';
+import { hasAll, parseEntries } from './entries.ts';
+import { comparePlaces, type PlaceInOrder } from './key-order.ts';
+import { isIndexed } from './schema.ts';
+import type { Sql } from './sql.ts';
+import type { Change, IndexEntry, ListPage, ListQuery, ObjectKey, ResourceName, StoredObject } from './store.ts';
+
+export interface Position {
+  revision: number;
+  compacted: number;
+  epoch: string;
+}
+
+/** The newest revision is persisted as the log's last row, or, when compaction took that, as the compacted revision. */
+export function positionOf(sql: Sql): Position {
+  return sql.all<Position>(
+    `SELECT max(coalesce((SELECT max(revision) FROM log), 0), compacted, 1) AS revision, compacted, epoch FROM meta`,
+  )[0] as Position;
+}
+
+export function getObject(sql: Sql, key: ObjectKey): StoredObject | undefined {
+  const row = sql.all<{ revision: number; text: string }>(
+    `SELECT l.revision, l.text FROM objects o CROSS JOIN log l ON l.revision = o.revision
+     WHERE o.resource = ? AND o.namespace = ? AND o.name = ?`,
+    key.resource,
+    key.namespace,
+    key.name,
+  )[0];
+  if (row === undefined) return undefined;
+  return { resource: key.resource, namespace: key.namespace, name: key.name, revision: row.revision, text: row.text };
+}
+
+// ---- Lists --------------------------------------------------------------------------------------------------------
+
+interface Row extends PlaceInOrder {
+  revision: number;
+  entries: string;
+  /** Only where no selector needs a look at the entries first. */
+  text?: string;
+}
+
+const FROM_OBJECTS = 'FROM objects k CROSS JOIN log l ON l.revision = k.revision WHERE k.resource = ?';
+const FROM_ENTRIES = `FROM entries k
+  CROSS JOIN objects o ON o.resource = k.resource AND o.namespace = k.namespace AND o.name = k.name
+  CROSS JOIN log l ON l.revision = o.revision WHERE k.resource = ? AND k.entry = ? AND k.value = ?`;
+const EVERYWHERE = 'AND (k.namespace, k.name) > (?, ?) ORDER BY k.namespace, k.name';
+const ONE_NAMESPACE = 'AND k.namespace = ? AND k.name > ? ORDER BY k.name';
+const WHOLE = 'SELECT k.namespace, k.name, l.revision, l.entries, l.text';
+const ENTRIES_ONLY = 'SELECT k.namespace, k.name, l.revision, l.entries';
+
+/** '' sorts before every name, so it starts at the beginning. */
+function startOf(query: ListQuery): PlaceInOrder | undefined {
+  const start = { namespace: query.namespace ?? '', name: '' };
+  if (query.after === undefined) return start;
+  if (query.namespace === undefined) return query.after;
+  const order = comparePlaces({ namespace: query.after.namespace, name: '' }, start);
+  if (order > 0) return undefined;
+  return order < 0 ? start : query.after;
+}
+
+/** Live objects in key order, from the index where an indexed entry is asked for. */
+function liveRows(sql: Sql, query: ListQuery, start: PlaceInOrder, columns: string): IterableIterator<Row> {
+  const driving = query.having?.find((entry) => isIndexed(entry.index));
+  const range = query.namespace === undefined ? EVERYWHERE : ONE_NAMESPACE;
+  if (driving === undefined) {
+    return sql.each<Row>(`${columns} ${FROM_OBJECTS} ${range}`, query.resource, start.namespace, start.name);
+  }
+  return sql.each<Row>(
+    `${columns} ${FROM_ENTRIES} ${range}`,
+    query.resource,
+    driving.index,
+    driving.value,
+    start.namespace,
+    start.name,
+  );
+}
+
+/** For each key changed after `revision`: the version it had then, 0 for none. */
+function versionsAt(sql: Sql, query: ListQuery, revision: number): Map<string, PlaceInOrder & { version: number }> {
+  const versions = new Map<string, PlaceInOrder & { version: number }>();
+  const changed = sql.each<PlaceInOrder & { previous: number }>(
+    'SELECT namespace, name, previous FROM log WHERE revision > ? AND resource = ? ORDER BY revision',
+    revision,
+    query.resource,
+  );
+  for (const { namespace, name, previous } of changed) {
+    if (query.namespace !== undefined && namespace !== query.namespace) continue;
+    const id = `${namespace}\0${name}`;
+    if (!versions.has(id)) versions.set(id, { namespace, name, version: previous });
+  }
+  return versions;
+}
+
+/** Live rows with the keys that changed since replaced by the versions they had then. */
+function* rowsAt(sql: Sql, query: ListQuery, start: PlaceInOrder, columns: string, revision: number): Generator<Row> {
+  const versions = versionsAt(sql, query, revision);
+  const old = [...versions.values()]
+    .filter((each) => each.version > 0 && comparePlaces(each, start) > 0)
+    .sort(comparePlaces);
+  let next = 0;
+  const oldRow = (place: PlaceInOrder & { version: number }): Row => {
+    const row = sql.all<{ entries: string; text: string }>(
+      'SELECT entries, text FROM log WHERE revision = ?',
+      place.version,
+    )[0];
+    if (row === undefined) throw new Error(`revision ${place.version} is missing from the log`);
+    return { namespace: place.namespace, name: place.name, revision: place.version, ...row };
+  };
+  for (const row of liveRows(sql, query, start, columns)) {
+    if (versions.has(`${row.namespace}\0${row.name}`)) continue;
+    for (let first = old[next]; first !== undefined && comparePlaces(first, row) < 0; first = old[next]) {
+      yield oldRow(first);
+      next += 1;
+    }
+    yield row;
+  }
+  for (; next < old.length; next += 1) yield oldRow(old[next] as PlaceInOrder & { version: number });
+}
+
+function textOf(sql: Sql, revision: number): string {
+  const row = sql.all<{ text: string }>('SELECT text FROM log WHERE revision = ?', revision)[0];
+  if (row === undefined) throw new Error(`revision ${revision} is missing from the log`);
+  return row.text;
+}
+
+/** Whether the entries of a row found through the index, or in the past, must still be looked at. */
+function remainder(query: ListQuery, past: boolean): readonly IndexEntry[] {
+  const having = query.having ?? [];
+  if (past) return having;
+  const driving = having.findIndex((entry) => isIndexed(entry.index));
+  return having.filter((_, index) => index !== driving);
+}
+
+function* itemsOf(sql: Sql, query: ListQuery, pastRevision: number | undefined): Generator<StoredObject> {
+  const start = startOf(query);
+  if (start === undefined || (query.limit !== undefined && query.limit <= 0)) return;
+  const { matches } = query;
+  const having = remainder(query, pastRevision !== undefined);
+  const selective = matches !== undefined || having.length > 0;
+  const columns = selective ? ENTRIES_ONLY : WHOLE;
+  const rows =
+    pastRevision === undefined
+      ? liveRows(sql, query, start, columns)
+      : rowsAt(sql, query, start, columns, pastRevision);
+  let left = query.limit ?? Number.POSITIVE_INFINITY;
+  for (const row of rows) {
+    if (selective) {
+      const entries = parseEntries(row.entries);
+      if (!hasAll(entries, having) || (matches !== undefined && !matches(entries))) continue;
+    }
+    const { namespace, name, revision } = row;
+    yield { resource: query.resource, namespace, name, revision, text: row.text ?? textOf(sql, revision) };
+    left -= 1;
+    if (left <= 0) return;
+  }
+}
+
+export function listObjects(sql: Sql, query: ListQuery, now: number): ListPage {
+  const revision = query.atRevision ?? now;
+  if (revision > now) throw resourceVersionTooLarge(revision, now);
+  if (revision < positionOf(sql).compacted) {
+    throw expired('The resourceVersion for the provided list is too old.');
+  }
+  const pastRevision = revision === now ? undefined : revision;
+  return { revision, items: { [Symbol.iterator]: () => itemsOf(sql, query, pastRevision) } };
+}
+
+export function countObjects(sql: Sql, query: Omit<ListQuery, 'after' | 'limit' | 'atRevision'>): number {
+  const { resource, namespace, having = [], matches } = query;
+  const first = having[0];
+  if (matches === undefined && having.length === 0) {
+    const [row] =
+      namespace === undefined
+        ? sql.all<{ n: number }>('SELECT count(*) AS n FROM objects WHERE resource = ?', resource)
+        : sql.all<{ n: number }>(
+            'SELECT count(*) AS n FROM objects WHERE resource = ? AND namespace = ?',
+            resource,
+            namespace,
+          );
+    return row?.n ?? 0;
+  }
+  if (matches === undefined && having.length === 1 && first !== undefined && isIndexed(first.index)) {
+    const where = 'FROM entries WHERE resource = ? AND entry = ? AND value = ?';
+    const [row] =
+      namespace === undefined
+        ? sql.all<{ n: number }>(`SELECT count(*) AS n ${where}`, resource, first.index, first.value)
+        : sql.all<{ n: number }>(
+            `SELECT count(*) AS n ${where} AND namespace = ?`,
+            resource,
+            first.index,
+            first.value,
+            namespace,
+          );
+    return row?.n ?? 0;
+  }
+  let count = 0;
+  for (const row of liveRows(sql, query, { namespace: namespace ?? '', name: '' }, ENTRIES_ONLY)) {
+    const entries = parseEntries(row.entries);
+    if (hasAll(entries, having) && (matches === undefined || matches(entries))) count += 1;
+  }
+  return count;
+}
+
+// ---- Changes ------------------------------------------------------------------------------------------------------
+
+interface ChangeRow extends ObjectKey {
+  revision: number;
+  previous: number;
+  deleted: number;
+  entries: string | null;
+  text: string;
+  previousEntries: string | null;
+}
+
+const CHANGES = `SELECT l.revision, l.resource, l.namespace, l.name, l.previous, l.deleted, l.entries, l.text,
+  p.entries AS previousEntries FROM log l LEFT JOIN log p ON p.revision = l.previous WHERE l.revision > ?`;
+
+function changeRows(
+  sql: Sql,
+  revision: number,
+  filter: { resource?: ResourceName | undefined; namespace?: string | undefined },
+): IterableIterator<ChangeRow> {
+  const { resource, namespace } = filter;
+  if (resource === undefined) {
+    if (namespace === undefined) return sql.each<ChangeRow>(`${CHANGES} ORDER BY l.revision`, revision);
+    return sql.each<ChangeRow>(`${CHANGES} AND l.namespace = ? ORDER BY l.revision`, revision, namespace);
+  }
+  if (namespace === undefined) {
+    return sql.each<ChangeRow>(`${CHANGES} AND l.resource = ? ORDER BY l.revision`, revision, resource);
+  }
+  return sql.each<ChangeRow>(
+    `${CHANGES} AND l.resource = ? AND l.namespace = ? ORDER BY l.revision`,
+    revision,
+    resource,
+    namespace,
+  );
+}
+
+function changeOf(row: ChangeRow): Change {
+  const { resource, namespace, name, revision, text } = row;
+  const previousEntries = row.previousEntries === null ? undefined : parseEntries(row.previousEntries);
+  if (row.previous > 0 && previousEntries === undefined) {
+    throw new Error(`revision ${row.previous}, which ${revision} supersedes, is missing from the log`);
+  }
+  const entries = row.entries === null ? (previousEntries ?? []) : parseEntries(row.entries);
+  const type = row.deleted === 1 ? 'DELETED' : row.previous === 0 ? 'ADDED' : 'MODIFIED';
+  return { type, resource, namespace, name, revision, text, entries, previousEntries };
+}
+
+export function* changesAfter(
+  sql: Sql,
+  revision: number,
+  filter: { resource?: ResourceName | undefined; namespace?: string | undefined },
+): Generator<Change> {
+  for (const row of changeRows(sql, revision, filter)) yield changeOf(row);
+}
+
+// ---- Compaction ---------------------------------------------------------------------------------------------------
+
+/** Drops what `revision` and the revisions before it superseded; returns the revision that it got to. */
+export function compactTo(sql: Sql, revision: number, maxRows: number): number {
+  const { compacted } = positionOf(sql);
+  // Above the compacted revision every revision has exactly one row.
+  const end = Math.min(revision, compacted + maxRows);
+  sql.transaction(() => {
+    sql.run(
+      'DELETE FROM log WHERE revision IN (SELECT previous FROM log WHERE revision > ? AND revision <= ? AND previous > 0)',
+      compacted,
+      end,
+    );
+    sql.run('DELETE FROM log WHERE revision > ? AND revision <= ? AND deleted = 1', compacted, end);
+    sql.run('UPDATE meta SET compacted = ?', end);
+  });
+  return end;
+}

@@ -1,0 +1,362 @@
+/**
+ * The Store on SQLite: transactions, writes, and who is told. Reading and compaction are `history.ts`, the work table is
+ * `work-table.ts`, the tables `schema.ts`.
+ *
+ * Invariants
+ * - `#open` exists exactly while a transaction is open; all of it is dropped when the transaction ends.
+ * - The newest revision lives in SQLite. Inside a transaction it is counted in `#open`, and put back by a savepoint's
+ *   rollback together with the changes and the queued work.
+ * - A write that failed half-way poisons its transaction: nothing commits, even when the caller caught the error.
+ * - Listeners hear of commits in order: one that writes is heard of after all have heard of what it answered to.
+ */
+import { expired, resourceVersionTooLarge, tooLarge } from '../../shared/errors.ts';
+import { formatEntries, normaliseEntries, parseEntries, writeIndex } from './entries.ts';
+import { changesAfter, compactTo, countObjects, getObject, listObjects, positionOf } from './history.ts';
+import { openSchema } from './schema.ts';
+import type { Sql } from './sql.ts';
+import {
+  type Change,
+  type IndexEntry,
+  type ListPage,
+  type ListQuery,
+  MAX_OBJECT_BYTES,
+  type ObjectKey,
+  type ResourceName,
+  RevisionMismatch,
+  type Store,
+  type StoredObject,
+  type Synchronous,
+  type Transaction,
+  type WorkItem,
+} from './store.ts';
+import { WorkTable } from './work-table.ts';
+
+export interface SqliteStoreOptions {
+  /** Milliseconds since the epoch. */
+  clock(): number;
+  /** Names the history of a new database: a random text. */
+  newEpoch(): string;
+}
+
+type Listener = (changes: readonly Change[]) => void;
+
+interface OpenTransaction {
+  transaction: Transaction;
+  nowMs: number;
+  revision: number;
+  changes: Change[];
+  /** Set while a write is under way; still set afterwards when it failed. */
+  writing: boolean;
+}
+
+interface Current {
+  revision: number;
+  entries: string;
+}
+
+const DEFAULT_COMPACTION_ROWS = 1000;
+/** Cloudflare refuses a row of more than 2 MB, and the entries share the object's. */
+const MAX_ENTRIES_BYTES = 262_144;
+
+/** Measures only what could be too long: a code unit is at most three bytes. */
+function isLonger(text: string, maxBytes: number): boolean {
+  if (text.length * 3 <= maxBytes) return false;
+  return text.length > maxBytes || new TextEncoder().encode(text).byteLength > maxBytes;
+}
+
+export class SqliteStore implements Store {
+  readonly #sql: Sql;
+  readonly #clock: () => number;
+  readonly #work: WorkTable;
+  readonly #listeners: Listener[] = [];
+  /** Commits not yet heard of; exists while listeners are being called. */
+  #publishing: Change[][] | undefined;
+  #open: OpenTransaction | undefined;
+
+  constructor(sql: Sql, options: SqliteStoreOptions) {
+    this.#sql = sql;
+    this.#clock = options.clock;
+    this.#work = new WorkTable(sql);
+    openSchema(sql, options.newEpoch);
+  }
+
+  get revision(): number {
+    return this.#open?.revision ?? positionOf(this.#sql).revision;
+  }
+
+  get compactedRevision(): number {
+    return positionOf(this.#sql).compacted;
+  }
+
+  get epoch(): string {
+    return positionOf(this.#sql).epoch;
+  }
+
+  get(key: ObjectKey): StoredObject | undefined {
+    return getObject(this.#sql, key);
+  }
+
+  list(query: ListQuery): ListPage {
+    return listObjects(this.#sql, query, this.revision);
+  }
+
+  count(query: Omit<ListQuery, 'after' | 'limit' | 'atRevision'>): number {
+    return countObjects(this.#sql, query);
+  }
+
+  changesSince(revision: number, filter: { resource?: ResourceName; namespace?: string } = {}): Iterable<Change> {
+    const { revision: newest, compacted } = positionOf(this.#sql);
+    if (revision > newest) throw resourceVersionTooLarge(revision, newest);
+    if (revision < compacted) throw expired(`too old resource version: ${revision} (${compacted})`);
+    return { [Symbol.iterator]: () => changesAfter(this.#sql, revision, filter) };
+  }
+
+  transact<T>(body: (transaction: Transaction) => Synchronous<T>): T {
+    return this.#open === undefined ? this.#outermost(body) : this.#nested(this.#open, body);
+  }
+
+  onCommit(listener: Listener): void {
+    this.#listeners.push(listener);
+  }
+
+  compact(revision: number, maxRows: number = DEFAULT_COMPACTION_ROWS): boolean {
+    const { revision: newest, compacted } = positionOf(this.#sql);
+    if (revision > newest) throw resourceVersionTooLarge(revision, newest);
+    if (revision <= compacted) return false;
+    return compactTo(this.#sql, revision, maxRows) < revision;
+  }
+
+  dueWork(nowMs: number, limit: number): WorkItem[] {
+    return this.#work.due(nowMs, limit);
+  }
+
+  nextDueMs(): number | undefined {
+    return this.#work.nextDueMs();
+  }
+
+  finishWork(item: WorkItem, retryAtMs?: number): void {
+    if (this.#open !== undefined) this.#work.finish(item, retryAtMs);
+    else this.transact(() => this.#work.finish(item, retryAtMs));
+  }
+
+  // ---- Transactions ------------------------------------------------------------------------------------------------
+
+  #outermost<T>(body: (transaction: Transaction) => T): T {
+    const open: OpenTransaction = {
+      transaction: this.#transaction(),
+      nowMs: this.#clock(),
+      revision: positionOf(this.#sql).revision,
+      changes: [],
+      writing: false,
+    };
+    this.#open = open;
+    let result: T;
+    try {
+      result = this.#sql.transaction(() => {
+        const value = this.#run(open, body);
+        this.#work.spill();
+        return value;
+      });
+    } finally {
+      this.#open = undefined;
+      this.#work.forget();
+    }
+    if (open.changes.length > 0) this.#publish(open.changes);
+    return result;
+  }
+
+  #nested<T>(open: OpenTransaction, body: (transaction: Transaction) => T): T {
+    const { revision, writing } = open;
+    const changes = open.changes.length;
+    const work = this.#work.mark();
+    try {
+      return this.#sql.transaction(() => this.#run(open, body));
+    } catch (error) {
+      open.revision = revision;
+      open.writing = writing;
+      open.changes.length = changes;
+      this.#work.rollBackTo(work);
+      throw error;
+    }
+  }
+
+  #run<T>(open: OpenTransaction, body: (transaction: Transaction) => T): T {
+    const value = body(open.transaction);
+    if (open.writing) throw new Error('a write of this transaction failed half-way: it cannot be committed');
+    // The type refuses this already; `any` would get past it.
+    if (typeof (value as { then?: unknown } | null | undefined)?.then === 'function') {
+      throw new Error('the body of a transaction returned a promise: a transaction is one synchronous turn');
+    }
+    return value;
+  }
+
+  /** What a body is given; of no use once its outermost transaction is over. */
+  #transaction(): Transaction {
+    const store = this;
+    const opened = (): OpenTransaction => {
+      if (store.#open?.transaction !== transaction) throw new Error('this transaction is over');
+      return store.#open;
+    };
+    const transaction: Transaction = {
+      get revision() {
+        return opened().revision;
+      },
+      get compactedRevision() {
+        return store.compactedRevision;
+      },
+      get epoch() {
+        return store.epoch;
+      },
+      get nowMs() {
+        return opened().nowMs;
+      },
+      get: (key) => store.get(key),
+      list: (query) => store.list(query),
+      count: (query) => store.count(query),
+      changesSince: (revision, filter) => store.changesSince(revision, filter),
+      put: (key, entries, serialise, expected) => store.#put(opened(), key, entries, serialise, expected),
+      delete: (key, serialise, expected) => store.#delete(opened(), key, serialise, expected),
+      enqueue: (queue, key, dueMs) => store.#work.enqueue(queue, key, dueMs ?? opened().nowMs),
+    };
+    return transaction;
+  }
+
+  #publish(changes: Change[]): void {
+    if (this.#publishing !== undefined) {
+      this.#publishing.push(changes);
+      return;
+    }
+    this.#publishing = [changes];
+    for (let batch = this.#publishing.shift(); batch !== undefined; batch = this.#publishing.shift()) {
+      for (const listener of this.#listeners) {
+        try {
+          listener(batch);
+        } catch (error) {
+          console.error('a listener of the store failed on a commit', error instanceof Error ? error.stack : error);
+        }
+      }
+    }
+    this.#publishing = undefined;
+  }
+
+  // ---- Writes ------------------------------------------------------------------------------------------------------
+
+  #put(
+    open: OpenTransaction,
+    key: ObjectKey,
+    entries: readonly IndexEntry[],
+    serialise: (revision: number) => string,
+    expected: number | undefined,
+  ): StoredObject {
+    const current = this.#current(key);
+    this.#expect(key, current, expected);
+    const after = normaliseEntries(entries);
+    const before = current === undefined ? undefined : parseEntries(current.entries);
+    const { revision, text } = this.#next(open, serialise);
+    const entriesText = formatEntries(after);
+    if (isLonger(entriesText, MAX_ENTRIES_BYTES)) {
+      throw tooLarge(`Request entity too large: labels and other indexed values are limited to ${MAX_ENTRIES_BYTES}`);
+    }
+    open.writing = true;
+    this.#log(key, revision, current?.revision ?? 0, 0, open.nowMs, entriesText, text);
+    this.#sql.run(
+      `INSERT INTO objects (resource, namespace, name, revision) VALUES (?, ?, ?, ?)
+       ON CONFLICT (resource, namespace, name) DO UPDATE SET revision = excluded.revision`,
+      key.resource,
+      key.namespace,
+      key.name,
+      revision,
+    );
+    writeIndex(this.#sql, key, before ?? [], after);
+    open.writing = false;
+    return this.#changed(open, key, revision, text, before === undefined ? 'ADDED' : 'MODIFIED', after, before);
+  }
+
+  #delete(
+    open: OpenTransaction,
+    key: ObjectKey,
+    serialise: (revision: number) => string,
+    expected: number | undefined,
+  ): StoredObject {
+    const current = this.#current(key);
+    this.#expect(key, current, expected);
+    if (current === undefined) throw new RevisionMismatch(key, 0);
+    const before = parseEntries(current.entries);
+    const { revision, text } = this.#next(open, serialise);
+    open.writing = true;
+    this.#log(key, revision, current.revision, 1, open.nowMs, null, text);
+    this.#sql.run(
+      'DELETE FROM objects WHERE resource = ? AND namespace = ? AND name = ?',
+      key.resource,
+      key.namespace,
+      key.name,
+    );
+    writeIndex(this.#sql, key, before, []);
+    open.writing = false;
+    return this.#changed(open, key, revision, text, 'DELETED', before, before);
+  }
+
+  #current(key: ObjectKey): Current | undefined {
+    return this.#sql.all<Current>(
+      `SELECT l.revision, l.entries FROM objects o CROSS JOIN log l ON l.revision = o.revision
+       WHERE o.resource = ? AND o.namespace = ? AND o.name = ?`,
+      key.resource,
+      key.namespace,
+      key.name,
+    )[0];
+  }
+
+  #expect(key: ObjectKey, current: Current | undefined, expected: number | undefined): void {
+    const actual = current?.revision ?? 0;
+    if (expected !== undefined && expected !== actual) throw new RevisionMismatch(key, actual);
+  }
+
+  #next(open: OpenTransaction, serialise: (revision: number) => string): { revision: number; text: string } {
+    const revision = open.revision + 1;
+    const text = serialise(revision);
+    if (open.revision + 1 !== revision) throw new Error('an object was written while another was being serialised');
+    if (isLonger(text, MAX_OBJECT_BYTES)) {
+      throw tooLarge(`Request entity too large: limit is ${MAX_OBJECT_BYTES}`);
+    }
+    return { revision, text };
+  }
+
+  #log(
+    key: ObjectKey,
+    revision: number,
+    previous: number,
+    deleted: 0 | 1,
+    nowMs: number,
+    entries: string | null,
+    text: string,
+  ): void {
+    this.#sql.run(
+      `INSERT INTO log (revision, resource, namespace, name, previous, deleted, time_ms, entries, text)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      revision,
+      key.resource,
+      key.namespace,
+      key.name,
+      previous,
+      deleted,
+      nowMs,
+      entries,
+      text,
+    );
+  }
+
+  #changed(
+    open: OpenTransaction,
+    key: ObjectKey,
+    revision: number,
+    text: string,
+    type: Change['type'],
+    entries: readonly IndexEntry[],
+    previousEntries: readonly IndexEntry[] | undefined,
+  ): StoredObject {
+    const { resource, namespace, name } = key;
+    open.revision = revision;
+    open.changes.push({ type, resource, namespace, name, revision, text, entries, previousEntries });
+    return { resource, namespace, name, revision, text };
+  }
+}
