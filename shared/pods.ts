@@ -1,0 +1,118 @@
+/** What can be said of a pod by looking at it: predicates and sums, pure, for both ends. Nothing here changes a pod. */
+import type { Container, ContainerStatus, Pod, PodCondition, PodSpec, PodStatus } from './api/core.ts';
+import { compareQuantities, quantityMilliValue, quantityValue } from './quantity.ts';
+
+export const conditionOf = (pod: Pick<Pod, 'status'>, type: string): PodCondition | undefined =>
+  pod.status?.conditions?.find((condition) => condition.type === type);
+
+export const isReady = (pod: Pick<Pod, 'status'>): boolean => conditionOf(pod, 'Ready')?.status === 'True';
+
+export const isScheduled = (pod: Pod): boolean => (pod.spec.nodeName ?? '') !== '';
+
+/** Its containers have ended for good. */
+export const isTerminal = (pod: Pick<Pod, 'status'>): boolean =>
+  pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+
+export const isTerminating = (pod: Pick<Pod, 'metadata'>): boolean => pod.metadata.deletionTimestamp !== undefined;
+
+/** Counts as one of a controller's replicas. */
+export const isActive = (pod: Pod): boolean => !isTerminal(pod) && !isTerminating(pod);
+
+/** Ready, and for so long. Source: kubernetes, pkg/api/v1/pod IsPodAvailable. */
+export function isAvailable(pod: Pod, minReadySeconds: number, nowMs: number): boolean {
+  const ready = conditionOf(pod, 'Ready');
+  if (ready?.status !== 'True') return false;
+  if (minReadySeconds === 0) return true;
+  const since = Date.parse(ready.lastTransitionTime ?? '');
+  return !Number.isNaN(since) && since + minReadySeconds * 1000 <= nowMs;
+}
+
+/** An init container that keeps running beside the main ones. */
+export const isSidecar = (container: Container): boolean => container.restartPolicy === 'Always';
+
+export function containerStatusOf(status: PodStatus | undefined, name: string): ContainerStatus | undefined {
+  const all = [status?.containerStatuses, status?.initContainerStatuses, status?.ephemeralContainerStatuses];
+  return all.flatMap((each) => each ?? []).find((each) => each.name === name);
+}
+
+/** The container that a command means when it names none. */
+export function defaultContainerOf(pod: Pod): string {
+  const asked = pod.metadata.annotations?.['kubectl.kubernetes.io/default-container'];
+  return pod.spec.containers.find((each) => each.name === asked)?.name ?? pod.spec.containers[0]?.name ?? '';
+}
+
+/** Amounts by resource name: cpu in thousandths, everything else in whole units (bytes). */
+export type Amounts = Record<string, number>;
+
+const amountOf = (resource: string, quantity: string): number =>
+  resource === 'cpu' ? quantityMilliValue(quantity) : quantityValue(quantity);
+
+export function amountsOf(quantities: Record<string, string> | undefined): Amounts {
+  return Object.fromEntries(Object.entries(quantities ?? {}).map(([name, text]) => [name, amountOf(name, text)]));
+}
+
+function add(into: Amounts, more: Amounts): void {
+  for (const [name, amount] of Object.entries(more)) into[name] = (into[name] ?? 0) + amount;
+}
+
+function raise(into: Amounts, atLeast: Amounts): void {
+  for (const [name, amount] of Object.entries(atLeast)) into[name] = Math.max(into[name] ?? 0, amount);
+}
+
+/**
+ * What a pod asks of its node: containers and sidecars together, or the largest init container (with the sidecars started
+ * before it) where that is more; then the overhead. Source: kubernetes component-helpers, resource.PodRequests.
+ */
+function totalOf(spec: PodSpec & { overhead?: Record<string, string> }, which: 'requests' | 'limits'): Amounts {
+  const total: Amounts = {};
+  for (const container of spec.containers) add(total, amountsOf(container.resources?.[which]));
+  const sidecars: Amounts = {};
+  const largest: Amounts = {};
+  for (const container of spec.initContainers ?? []) {
+    const own = amountsOf(container.resources?.[which]);
+    if (isSidecar(container)) {
+      add(total, own);
+      add(sidecars, own);
+      raise(largest, sidecars);
+    } else {
+      const peak = { ...sidecars };
+      add(peak, own);
+      raise(largest, peak);
+    }
+  }
+  raise(total, largest);
+  if (which === 'requests' || Object.keys(total).length > 0) add(total, amountsOf(spec.overhead));
+  return total;
+}
+
+export const requestsOf = (pod: Pick<Pod, 'spec'>): Amounts => totalOf(pod.spec, 'requests');
+export const limitsOf = (pod: Pick<Pod, 'spec'>): Amounts => totalOf(pod.spec, 'limits');
+
+const QOS_RESOURCES = ['cpu', 'memory'];
+
+/** Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/ */
+export function qosClassOf(spec: PodSpec): 'Guaranteed' | 'Burstable' | 'BestEffort' {
+  const containers = [...spec.containers, ...(spec.initContainers ?? [])];
+  const asked = (amounts: Record<string, string> | undefined): string[] =>
+    QOS_RESOURCES.filter((name) => amounts?.[name] !== undefined && quantityMilliValue(amounts[name]) > 0);
+  if (containers.every((each) => asked(each.resources?.requests).length + asked(each.resources?.limits).length === 0)) {
+    return 'BestEffort';
+  }
+  const guaranteed = containers.every(({ resources }) =>
+    QOS_RESOURCES.every((name) => {
+      const limit = resources?.limits?.[name];
+      if (limit === undefined || quantityMilliValue(limit) === 0) return false;
+      return compareQuantities(resources?.requests?.[name] ?? limit, limit) === 0;
+    }),
+  );
+  return guaranteed ? 'Guaranteed' : 'Burstable';
+}
+
+/** The port that a number or a container port's name stands for; undefined when no container has that name. */
+export function resolvePort(pod: Pick<Pod, 'spec'>, port: number | string, protocol = 'TCP'): number | undefined {
+  if (typeof port === 'number') return port;
+  const sidecars = (pod.spec.initContainers ?? []).filter(isSidecar);
+  return [...pod.spec.containers, ...sidecars]
+    .flatMap((container) => container.ports ?? [])
+    .find((each) => each.name === port && (each.protocol ?? 'TCP') === protocol)?.containerPort;
+}
