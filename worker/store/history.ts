@@ -265,10 +265,24 @@ export function* changesAfter(
 
 // ---- Compaction ---------------------------------------------------------------------------------------------------
 
+/** By halving: above the compacted revision every revision has exactly one row, and their times grow. */
+export function revisionAt(sql: Sql, timeMs: number): number {
+  const { revision, compacted } = positionOf(sql);
+  let before = compacted;
+  let after = revision + 1;
+  while (after - before > 1) {
+    const middle = Math.floor((before + after) / 2);
+    const row = sql.all<{ timeMs: number }>('SELECT time_ms AS timeMs FROM log WHERE revision = ?', middle)[0];
+    // The first revision of an empty store has no row.
+    if (row === undefined || row.timeMs <= timeMs) before = middle;
+    else after = middle;
+  }
+  return before;
+}
+
 /** Drops what `revision` and the revisions before it superseded; returns the revision that it got to. */
 export function compactTo(sql: Sql, revision: number, maxRows: number): number {
   const { compacted } = positionOf(sql);
-  // Above the compacted revision every revision has exactly one row.
   const end = Math.min(revision, compacted + maxRows);
   sql.transaction(() => {
     sql.run(

@@ -11,7 +11,7 @@
  */
 import { expired, resourceVersionTooLarge, tooLarge } from '../../shared/errors.ts';
 import { formatEntries, normaliseEntries, parseEntries, writeIndex } from './entries.ts';
-import { changesAfter, compactTo, countObjects, getObject, listObjects, positionOf } from './history.ts';
+import { changesAfter, compactTo, countObjects, getObject, listObjects, positionOf, revisionAt } from './history.ts';
 import { openSchema } from './schema.ts';
 import type { Sql } from './sql.ts';
 import {
@@ -117,6 +117,10 @@ export class SqliteStore implements Store {
 
   onCommit(listener: Listener): void {
     this.#listeners.push(listener);
+  }
+
+  revisionAt(timeMs: number): number {
+    return revisionAt(this.#sql, timeMs);
   }
 
   compact(revision: number, maxRows: number = DEFAULT_COMPACTION_ROWS): boolean {

@@ -120,6 +120,8 @@ export interface Store extends Reader {
   transact<T>(body: (transaction: Transaction) => Synchronous<T>): T;
   /** A listener that throws is reported and harms nobody. One that writes is heard of after all heard what it answers to. */
   onCommit(listener: (changes: readonly Change[]) => void): void;
+  /** The newest revision committed at or before this time; the compacted one when history does not reach back so far. */
+  revisionAt(timeMs: number): number;
   /** Drops history up to and including this revision, in bounded steps; returns whether any is left to drop. */
   compact(revision: number, maxRows?: number): boolean;
   /** The next items due at `nowMs`, oldest first. They stay until `finishWork`. */
