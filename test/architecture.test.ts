@@ -15,7 +15,7 @@ const ROWS: Record<'worker' | 'agent', string[][]> = {
     ['worker/cluster.ts', 'worker/relay.ts', 'worker/index.ts'],
   ],
   agent: [
-    ['agent/runtime', 'agent/network', 'agent/proxy', 'agent/dns', 'agent/config.ts'],
+    ['agent/runtime', 'agent/network', 'agent/proxy', 'agent/dns', 'agent/config.ts', 'agent/node-facts.ts'],
     ['agent/pods'],
     ['agent/link'],
     ['agent/main.ts', 'agent/cli'],

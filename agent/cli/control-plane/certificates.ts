@@ -4,7 +4,7 @@
  * Which names are wanted: `host-names.ts`.
  */
 import 'reflect-metadata';
-import { randomBytes, type webcrypto, X509Certificate } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import {
@@ -38,7 +38,7 @@ const RENEW_BEFORE_DAYS = 30;
 
 const serialNumber = () => `01${randomBytes(15).toString('hex')}`;
 
-async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
+async function exportKey(key: CryptoKey): Promise<string> {
   return `${PemConverter.encode(await crypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY')}\n`;
 }
 
