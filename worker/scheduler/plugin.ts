@@ -4,17 +4,45 @@
  */
 import type { Node, Pod } from '../../shared/api/core.ts';
 
-/** A minion as the scheduler sees it: the node and what is already asked of it (milli-CPU, bytes, pods …). */
+/** A minion as the scheduler sees it: the node and what is already asked of it. `candidates.ts` makes them. */
 export interface Candidate {
   node: Node;
+  /** By resource name: cpu in thousandths of a core, memory and storage in bytes, pods and the rest as they are. */
   allocatable: Record<string, number>;
+  /** The same, of the pods that are on the node and have not ended. */
   requested: Record<string, number>;
+  /** Host ports in use: `PROTOCOL/IP/PORT`. */
+  hostPorts: ReadonlySet<string>;
+  /** How many pods of one controller are on the node, by its uid. */
+  siblings: ReadonlyMap<string, number>;
+}
+
+export interface Refusal {
+  /** As upstream words them, without a count: `Insufficient cpu`. Usually one; a pod can want too much of several things. */
+  reasons: readonly string[];
+  /** Whether taking other pods away could help. */
+  resolvable: boolean;
 }
 
 export interface SchedulingPlugin {
   name: string;
-  /** undefined: fits. Otherwise the reason as upstream words it, without a count: `Insufficient cpu`. */
-  filter?(pod: Pod, candidate: Candidate): string | undefined;
-  /** 0 to 100; higher is better. */
-  score?(pod: Pod, candidate: Candidate): number;
+  /** undefined: fits. */
+  filter?(pod: Pod, candidate: Candidate): Refusal | undefined;
+  score?: {
+    weight: number;
+    /** Higher is better. */
+    of(pod: Pod, candidate: Candidate): number;
+    /** How raw scores become 0 to 100 over all candidates; undefined: they are that already. */
+    normalise?: (scores: readonly number[]) => number[];
+  };
+}
+
+export const MAX_SCORE = 100;
+
+/** The highest becomes 100; `reversed`: the lowest does. As upstream's DefaultNormalizeScore. */
+export function normaliseScores(scores: readonly number[], reversed = false): number[] {
+  const highest = Math.max(0, ...scores);
+  if (highest === 0) return scores.map(() => (reversed ? MAX_SCORE : 0));
+  const scaled = scores.map((score) => Math.floor((score * MAX_SCORE) / highest));
+  return reversed ? scaled.map((score) => MAX_SCORE - score) : scaled;
 }

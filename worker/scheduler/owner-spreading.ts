@@ -1,0 +1,20 @@
+/**
+ * Spreads the pods of one controller over the nodes, as upstream's default topology constraints (PodTopologySpread over
+ * kubernetes.io/hostname) do: the fewer siblings a node has, the better it is.
+ */
+import { MAX_SCORE, type SchedulingPlugin } from './plugin.ts';
+
+export const ownerSpreading: SchedulingPlugin = {
+  name: 'PodTopologySpread',
+  score: {
+    weight: 2,
+    of(pod, { siblings }) {
+      const controller = pod.metadata.ownerReferences?.find((reference) => reference.controller === true);
+      return controller === undefined ? 0 : (siblings.get(controller.uid) ?? 0);
+    },
+    normalise(scores) {
+      const most = Math.max(0, ...scores);
+      return scores.map((score) => (most === 0 ? MAX_SCORE : Math.floor((MAX_SCORE * (most - score)) / most)));
+    },
+  },
+};

@@ -1,0 +1,131 @@
+/**
+ * The scheduler, as a controller: its key is a pending pod, or EVERY when something changed that pending pods may have been
+ * waiting for. Nothing polls: a pod that fits nowhere is looked at again when a node or another pod changes.
+ * What it chooses from is in `candidates.ts`, how it chooses in `decision.ts` and the rules of `catalog.ts`.
+ * Source: https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/
+ */
+import { NODES, type Node, PODS, type Pod, type PodCondition } from '../../shared/api/core.ts';
+import { formatTime } from '../../shared/time.ts';
+import { type Controller, keyOf, type ReconcileContext, source, splitKey } from '../controllers/controller.ts';
+import type { ObjectChange, Objects } from '../registry/objects.ts';
+import { type Candidates, createCandidates, weighs } from './candidates.ts';
+import { PLUGINS } from './catalog.ts';
+import { decide } from './decision.ts';
+
+export const SCHEDULER_NAME = 'default-scheduler';
+/** Every pending pod; no pod has this key, for a pod's has a slash. */
+export const EVERY = '*';
+
+/** One for each object: it keeps sums (see `candidates.ts`), which belong to one store. */
+export function createScheduler(candidates: Candidates = createCandidates()): Controller {
+  return {
+    name: 'scheduler',
+    sources: [
+      source(PODS, (change, objects) => {
+        candidates.invalidatePod(change);
+        return keysOfPod(change, objects);
+      }),
+      source(NODES, (change, objects) => {
+        if (change.type === 'MODIFIED' && looksTheSame(change)) return [];
+        candidates.invalidateNode(change);
+        return change.type !== 'DELETED' && hasPending(objects) ? [EVERY] : [];
+      }),
+    ],
+    reconcile(key, context) {
+      if (key === EVERY) {
+        for (const pod of pendingInOrder(context.objects)) context.enqueue(keyOf(pod));
+        return;
+      }
+      const { namespace, name } = splitKey(key);
+      const pod = context.objects.get(PODS, namespace, name);
+      if (pod === undefined || !isPending(pod)) return;
+      try {
+        schedule(pod, candidates, context);
+      } catch (error) {
+        candidates.forget();
+        throw error;
+      }
+    },
+  };
+}
+
+const isPending = (pod: Pod): boolean =>
+  (pod.spec.nodeName ?? '') === '' &&
+  pod.metadata.deletionTimestamp === undefined &&
+  weighs(pod) &&
+  (pod.spec.schedulerName ?? SCHEDULER_NAME) === SCHEDULER_NAME;
+
+const PENDING = [{ index: 'field:spec.nodeName', value: '' }];
+
+const hasPending = (objects: Objects): boolean => objects.list(PODS, { having: PENDING, limit: 1 }).length > 0;
+
+/** The more important first, then the older, as upstream's PrioritySort. */
+function pendingInOrder(objects: Objects): Pod[] {
+  return objects
+    .list(PODS, { having: PENDING })
+    .filter(isPending)
+    .sort(
+      (a, b) =>
+        (b.spec.priority ?? 0) - (a.spec.priority ?? 0) ||
+        Date.parse(a.metadata.creationTimestamp) - Date.parse(b.metadata.creationTimestamp),
+    );
+}
+
+function keysOfPod({ type, object, previous }: ObjectChange<Pod>, objects: Objects): string[] {
+  const held = (pod: Pod | undefined) => pod !== undefined && (pod.spec.nodeName ?? '') !== '' && weighs(pod);
+  const released = type === 'DELETED' ? held(previous ?? object) : held(previous) && !held(object);
+  if (released) return hasPending(objects) ? [EVERY] : [];
+  if (type === 'DELETED' || !isPending(object)) return [];
+  // Its own conditions are no news to the scheduler.
+  const isNews =
+    previous === undefined ||
+    object.metadata.generation !== previous.metadata.generation ||
+    JSON.stringify(object.metadata.labels) !== JSON.stringify(previous.metadata.labels);
+  return isNews ? [keyOf(object)] : [];
+}
+
+/** Whether nothing changed that a scheduling rule reads: conditions, addresses and heartbeats are not among that. */
+function looksTheSame({ object, previous }: ObjectChange<Node>): boolean {
+  const seen = (node: Node | undefined) => [
+    node?.metadata.labels,
+    node?.spec,
+    node?.status?.allocatable,
+    node?.status?.images,
+    node?.metadata.deletionTimestamp,
+  ];
+  return JSON.stringify(seen(object)) === JSON.stringify(seen(previous));
+}
+
+function schedule(pod: Pod, candidates: Candidates, context: ReconcileContext): void {
+  const { objects } = context;
+  const decision = decide(pod, candidates.all(objects), PLUGINS, context.random);
+  const { name, namespace = '', uid } = pod.metadata;
+  if ('node' in decision) {
+    objects.bind({ namespace, name, uid }, decision.node);
+    objects.record(pod, {
+      type: 'Normal',
+      reason: 'Scheduled',
+      message: `Successfully assigned ${namespace}/${name} to ${decision.node}`,
+      component: SCHEDULER_NAME,
+    });
+    return;
+  }
+  explainPending(pod, decision.refusal, context);
+}
+
+function explainPending(pod: Pod, message: string, { objects, nowMs }: ReconcileContext): void {
+  const current = pod.status?.conditions?.find((condition) => condition.type === 'PodScheduled');
+  objects.record(pod, { type: 'Warning', reason: 'FailedScheduling', message, component: SCHEDULER_NAME });
+  if (current?.status === 'False' && current.reason === 'Unschedulable' && current.message === message) return;
+  const condition: PodCondition = {
+    type: 'PodScheduled',
+    status: 'False',
+    lastProbeTime: null,
+    lastTransitionTime:
+      current?.status === 'False' ? (current.lastTransitionTime ?? formatTime(nowMs)) : formatTime(nowMs),
+    reason: 'Unschedulable',
+    message,
+  };
+  const conditions = [...(pod.status?.conditions ?? []).filter((each) => each !== current), condition];
+  objects.updateStatus(PODS, { ...pod, status: { ...pod.status, conditions } });
+}
