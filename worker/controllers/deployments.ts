@@ -7,7 +7,8 @@
 import { DEPLOYMENTS, type Deployment, REPLICA_SETS, type ReplicaSet } from '../../shared/api/apps.ts';
 import { PODS, type Pod } from '../../shared/api/core.ts';
 import { StatusError } from '../../shared/errors.ts';
-import { matchesSelector } from '../../shared/selectors.ts';
+import { isTerminal } from '../../shared/pods.ts';
+import { matchesLabelSelector } from '../../shared/selectors.ts';
 import type { ObjectChange, Objects } from '../registry/objects.ts';
 import { type Controller, keyOf, type ReconcileContext, source, splitKey } from './controller.ts';
 import {
@@ -35,7 +36,6 @@ import {
 } from './deployment-status.ts';
 import { isEqual } from './equality.ts';
 import { claim, controllerOf } from './owners.ts';
-import { hasEnded } from './pod-state.ts';
 import {
   isScaled,
   newReplicas,
@@ -79,7 +79,7 @@ function keysOfReplicaSet({ type, object, previous }: ObjectChange<ReplicaSet>, 
   if (controllerOf(object) === undefined && type !== 'DELETED') {
     const adopters = objects
       .list(DEPLOYMENTS, { namespace })
-      .filter((each) => matchesSelector(each.spec.selector, object.metadata.labels ?? {}));
+      .filter((each) => matchesLabelSelector(each.spec.selector, object.metadata.labels ?? {}));
     keys.push(...adopters.map(keyOf));
   }
   return [...new Set(keys)];
@@ -87,7 +87,7 @@ function keysOfReplicaSet({ type, object, previous }: ObjectChange<ReplicaSet>, 
 
 /** Recreate waits for the last pod of the old replica sets, whose going changes no replica set. */
 function keysOfPod({ type, object, previous }: ObjectChange<Pod>, objects: Objects): string[] {
-  const ended = type === 'DELETED' || (hasEnded(object) && previous !== undefined && !hasEnded(previous));
+  const ended = type === 'DELETED' || (isTerminal(object) && previous !== undefined && !isTerminal(previous));
   const controller = controllerOf(object);
   if (!ended || controller?.kind !== 'ReplicaSet') return [];
   const namespace = object.metadata.namespace ?? '';
@@ -304,7 +304,7 @@ class Rollout {
     if ((replicaSet.status?.replicas ?? 0) > 0) return true;
     const having = [{ index: 'owner', value: replicaSet.metadata.uid }];
     const pods = this.context.objects.list(PODS, { namespace: replicaSet.metadata.namespace, having });
-    return sum(pods, (pod) => (hasEnded(pod) ? 0 : 1)) > 0;
+    return sum(pods, (pod) => (isTerminal(pod) ? 0 : 1)) > 0;
   }
 
   /** Writes new sizes, in order; whether one of them is new. */

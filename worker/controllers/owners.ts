@@ -11,7 +11,7 @@ import {
   type LabelSelector,
   type OwnerReference,
 } from '../../shared/api/meta.ts';
-import { matchesSelector } from '../../shared/selectors.ts';
+import { matchesLabelSelector } from '../../shared/selectors.ts';
 import type { Objects } from '../registry/objects.ts';
 
 export function controllerOf(object: KubeObject): OwnerReference | undefined {
@@ -49,14 +49,14 @@ export function claim<T extends KubeObject>(objects: Objects, asked: Claim<T>): 
   const claimed: T[] = [];
   for (const object of objects.list(identity, { namespace, having: [{ index: 'owner', value: owner.metadata.uid }] })) {
     if (controllerOf(object)?.uid !== owner.metadata.uid) continue;
-    if (matchesSelector(selector, object.metadata.labels ?? {})) claimed.push(object);
+    if (matchesLabelSelector(selector, object.metadata.labels ?? {})) claimed.push(object);
     else if (!leaving) release(objects, identity, object, owner.metadata.uid);
   }
   if (leaving) return claimed;
   const required = Object.entries(selector.matchLabels ?? {}).map(([key, value]) => ({ index: `label:${key}`, value }));
   for (const object of objects.list(identity, { namespace, having: required })) {
     if (controllerOf(object) !== undefined || object.metadata.deletionTimestamp !== undefined) continue;
-    if (!matchesSelector(selector, object.metadata.labels ?? {}) || asked.adoptable?.(object) === false) continue;
+    if (!matchesLabelSelector(selector, object.metadata.labels ?? {}) || asked.adoptable?.(object) === false) continue;
     const others = (object.metadata.ownerReferences ?? []).filter((each) => each.uid !== owner.metadata.uid);
     object.metadata.ownerReferences = [...others, controllerReference(asked.ownerIdentity, owner)];
     claimed.push(objects.update(identity, object));

@@ -7,13 +7,14 @@ import { DEPLOYMENTS, REPLICA_SETS, type ReplicaSet } from '../../shared/api/app
 import { PODS, type Pod } from '../../shared/api/core.ts';
 import type { Condition, Draft, OwnerReference } from '../../shared/api/meta.ts';
 import { StatusError } from '../../shared/errors.ts';
-import { matchesSelector } from '../../shared/selectors.ts';
+import { isActive, isAvailable, isReady } from '../../shared/pods.ts';
+import { matchesLabelSelector } from '../../shared/selectors.ts';
 import { formatTime, parseTime } from '../../shared/time.ts';
 import type { ObjectChange, Objects } from '../registry/objects.ts';
 import { type Controller, keyOf, type ReconcileContext, source, splitKey } from './controller.ts';
 import { isEqual } from './equality.ts';
 import { claim, controllerOf, controllerReference } from './owners.ts';
-import { availableAtMs, isActive, isAvailable, isReady } from './pod-state.ts';
+import { availableAtMs } from './pod-state.ts';
 import { chooseVictims } from './victims.ts';
 
 const COMPONENT = 'replicaset-controller';
@@ -77,7 +78,7 @@ const countsTheSame = (pod: Pod, previous: Pod): boolean =>
 function adoptersOf(pod: Pod, objects: Objects): string[] {
   return objects
     .list(REPLICA_SETS, { namespace: pod.metadata.namespace })
-    .filter((each) => matchesSelector(each.spec.selector, pod.metadata.labels ?? {}))
+    .filter((each) => matchesLabelSelector(each.spec.selector, pod.metadata.labels ?? {}))
     .map(keyOf);
 }
 
@@ -190,7 +191,7 @@ function writeStatus(current: ReplicaSet, pods: Pod[], failure: Managed['failure
   const status: ReplicaSet['status'] = {
     replicas: pods.length,
     fullyLabeledReplicas: pods.filter((pod) =>
-      matchesSelector({ matchLabels: templateLabels }, pod.metadata.labels ?? {}),
+      matchesLabelSelector({ matchLabels: templateLabels }, pod.metadata.labels ?? {}),
     ).length,
     readyReplicas: pods.filter(isReady).length,
     availableReplicas: available.length,

@@ -3,7 +3,8 @@
  * Source: k8s.io/kubernetes/pkg/controller/controller_utils.go (ActivePodsWithRanks)
  */
 import type { Pod } from '../../shared/api/core.ts';
-import { isReady, readySinceMs, restartsOf } from './pod-state.ts';
+import { isReady } from '../../shared/pods.ts';
+import { readySinceMs, restartsOf } from './pod-state.ts';
 
 const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost';
 const PHASES: Record<string, number> = { Pending: 0, Unknown: 1, Running: 2 };

@@ -7,9 +7,10 @@
  * and altogether by `forget` when a scheduling attempt is rolled back (it may have read what then never was).
  */
 import { NODES, type Node, PODS, type Pod } from '../../shared/api/core.ts';
+import { type Amounts, amountsOf, isTerminal, isTerminating } from '../../shared/pods.ts';
 import type { ObjectChange, Objects } from '../registry/objects.ts';
 import type { Candidate } from './plugin.ts';
-import { type Amounts, addAmounts, amountsOf, hostPortsOf, podRequests } from './requests.ts';
+import { addAmounts, hostPortsOf, podRequests } from './requests.ts';
 
 export interface Candidates {
   /** Every node; the order is that of their names. */
@@ -62,7 +63,7 @@ export function createCandidates(): Candidates {
 const entryOf = (node: Node) => ({ node, allocatable: amountsOf(node.status?.allocatable) });
 
 /** Upstream's scheduler no longer counts a pod that has ended, but does count one that is still ending. */
-export const weighs = (pod: Pod): boolean => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed';
+export const weighs = (pod: Pod): boolean => !isTerminal(pod);
 
 const weighsTheSame = (pod: Pod, previous: Pod): boolean =>
   pod.spec.nodeName === previous.spec.nodeName &&
@@ -76,7 +77,7 @@ function sumUp(pods: readonly Pod[]): Load {
     addAmounts(load.requested, podRequests(pod));
     for (const port of hostPortsOf(pod)) load.hostPorts.add(port);
     const controller = pod.metadata.ownerReferences?.find((reference) => reference.controller === true);
-    if (controller !== undefined && pod.metadata.deletionTimestamp === undefined) {
+    if (controller !== undefined && !isTerminating(pod)) {
       load.siblings.set(controller.uid, (load.siblings.get(controller.uid) ?? 0) + 1);
     }
   }
