@@ -186,7 +186,8 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     server: `https://${host}:${controlPlane.apiPort}`,
     token: overrides.token ?? (await minionToken(layoutOf(controlPlane.dataDir), name, readMachineId(dataDir))),
     nodeName: name,
-    instance: name,
+    // An own engine in an own network needs no name of its own.
+    instance: netns === undefined ? name : AGENT_DEFAULTS.instance,
     logLevel: 'debug',
     ...overrides,
     caFile,
