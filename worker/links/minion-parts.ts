@@ -10,7 +10,7 @@ import type { Reader, Synchronous } from '../store/store.ts';
 /** The part of DurableObjectState that the links use; tests give a fake. */
 export type LinkSockets = Pick<
   DurableObjectState,
-  'acceptWebSocket' | 'getWebSockets' | 'getTags' | 'getWebSocketAutoResponseTimestamp'
+  'acceptWebSocket' | 'getWebSockets' | 'setWebSocketAutoResponse' | 'getWebSocketAutoResponseTimestamp'
 >;
 
 /** What becomes of a Node as its minion comes and goes. Each call runs inside the transaction that is given. */

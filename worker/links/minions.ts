@@ -1,0 +1,284 @@
+/**
+ * The control sockets of minions in the Cluster object: hello, welcome, deltas, reports. All sockets hibernate; what must
+ * outlive this instance is in their attachments. What a delta holds is in `deltas.ts`, what a hello and a report do to
+ * objects in `registration.ts` and `reports.ts`; what becomes of a node whose minion went is `worker/controllers`' to say.
+ */
+import type { Status } from '../../shared/api/meta.ts';
+import { badRequest, forbidden, StatusError } from '../../shared/errors.ts';
+import {
+  type Hello,
+  LINK_VERSION,
+  PING,
+  PONG,
+  type Refused,
+  type Report,
+  type Reported,
+  type UpMessage,
+  type Welcome,
+} from '../../shared/link/protocol.ts';
+import type { UserInfo } from '../env.ts';
+import type { Change } from '../store/store.ts';
+import { type Delta, deltaMessages, isEmpty, ownChanges, PeerMemory, sharedChanges, snapshot } from './deltas.ts';
+import type { MinionParts } from './minion-parts.ts';
+import { registerNode } from './registration.ts';
+import { applyReport } from './reports.ts';
+
+/** The tag of every minion's control socket. */
+export const MINION_TAG = 'minion';
+const nodeTag = (node: string) => `n:${node}`;
+
+const NODE_USER = 'system:node:';
+const NODE_GROUP = 'system:nodes';
+/** In the token's UserInfo.extra: the machine that it was given to. */
+const MACHINE_EXTRA = 'longshore.dev/machine-id';
+
+const CLOSE = { normal: 1000, malformed: 1007, internal: 1011, restart: 1012, replaced: 4001, refused: 4003 } as const;
+/** Beyond this the minion reads too slowly: it is cut off and resumes from what it acknowledged. */
+const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
+
+interface Attachment {
+  kind: 'minion';
+  node: string;
+  /** Of the token; undefined when it names no machine. */
+  machineId?: string;
+  connectedMs: number;
+  /** joining: no hello yet. joined: gets deltas. left: goodbye, refused or replaced; its end is no loss. */
+  phase: 'joining' | 'joined' | 'left';
+  acknowledged?: { epoch: string; revision: number };
+}
+
+export class Minions {
+  private readonly parts: MinionParts;
+  /** A memory that may be lost at any time. */
+  private readonly peers = new PeerMemory();
+  /** Revisions that a minion's own report wrote, until they are published. */
+  private readonly echoes = new Set<number>();
+  /** When minions that are gone were last heard from; a memory that may be lost. */
+  private readonly lastSeen = new Map<string, number>();
+
+  constructor(parts: MinionParts) {
+    this.parts = parts;
+    parts.sockets.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
+  }
+
+  /** The upgrade of LINK_PATH. @throws StatusError 403 for anybody but a minion. */
+  accept(user: UserInfo): Response {
+    const node = nodeOf(user);
+    const { 0: theirs, 1: ours } = new WebSocketPair();
+    this.parts.sockets.acceptWebSocket(ours, [MINION_TAG, nodeTag(node)]);
+    const machineId = user.extra?.[MACHINE_EXTRA]?.[0];
+    save(ours, {
+      kind: 'minion',
+      node,
+      ...(machineId === undefined ? {} : { machineId }),
+      connectedMs: this.parts.nowMs(),
+      phase: 'joining',
+    });
+    return new Response(null, { status: 101, webSocket: theirs });
+  }
+
+  /** Whether a socket of the object is one of these. */
+  owns(socket: WebSocket): boolean {
+    return attachmentOf(socket) !== undefined;
+  }
+
+  message(socket: WebSocket, message: string | ArrayBuffer): void {
+    const link = attachmentOf(socket);
+    // What comes after the last word on either side is not heard.
+    if (link === undefined || link.phase === 'left') return;
+    try {
+      this.dispatch(socket, link, parseMessage(message));
+    } catch (error) {
+      if (error instanceof StatusError) this.refuse(socket, link, error.status);
+      else this.fail(socket, link, error);
+    }
+  }
+
+  /** The socket was closed or broke. */
+  closed(socket: WebSocket): void {
+    const link = attachmentOf(socket);
+    if (link === undefined || link.phase !== 'joined') return;
+    const { node } = link;
+    save(socket, { ...link, phase: 'left' });
+    if (this.joined(node).length > 0) return;
+    this.lastSeen.set(node, this.heardMs(socket, link));
+    this.parts.transact((objects) => this.parts.nodes.socketLost(objects, node));
+  }
+
+  /** Tells every minion what of this concerns it. Call after each commit, with its changes in order. */
+  publish(changes: readonly Change[]): void {
+    const sockets = this.joined();
+    const news = changes.filter((change) => !this.echoes.delete(change.revision));
+    const last = changes.at(-1);
+    if (sockets.length === 0 || last === undefined || news.length === 0) return;
+    const shared = sharedChanges(news, this.peers);
+    for (const socket of sockets) {
+      const link = attachmentOf(socket);
+      if (link === undefined) continue;
+      const own = ownChanges(this.parts.reader, link.node, news);
+      if (!isEmpty(own) || !isEmpty(shared)) this.tell(socket, link, last.revision, false, [own, shared]);
+    }
+    for (const change of news) {
+      if (change.resource !== 'nodes' || change.type !== 'DELETED') continue;
+      for (const socket of this.joined(change.name)) this.leave(socket, CLOSE.restart, 'the Node was deleted');
+    }
+  }
+
+  /** Whether the minion's control socket is up and welcomed. */
+  connected(node: string): boolean {
+    return this.joined(node).length > 0;
+  }
+
+  /** When the minion was last heard from; undefined when this instance does not know. */
+  lastSeenMs(node: string): number | undefined {
+    const heard = this.joined(node).map((socket) => this.heardMs(socket, attachmentOf(socket)));
+    return heard.length > 0 ? Math.max(...heard) : this.lastSeen.get(node);
+  }
+
+  private dispatch(socket: WebSocket, link: Attachment, message: UpMessage): void {
+    if (message.type === 'hello') this.hello(socket, link, message);
+    else if (link.phase === 'joining') throw badRequest(`the first message must be hello, not ${message.type}`);
+    else if (message.type === 'report') this.report(socket, link, message);
+    else if (message.type === 'acknowledge') {
+      const { epoch, revision } = message;
+      save(socket, { ...link, acknowledged: { epoch, revision } });
+    } else if (message.type === 'goodbye') this.goodbye(socket, link, message.reason);
+    else throw badRequest(`no message has type ${JSON.stringify((message as { type: unknown }).type)}`);
+  }
+
+  private hello(socket: WebSocket, link: Attachment, hello: Hello): void {
+    const { node } = link;
+    if (hello.version !== LINK_VERSION) {
+      throw badRequest(
+        `the minion speaks version ${hello.version} of the link, this cluster ${LINK_VERSION}: update it`,
+      );
+    }
+    if (hello.node !== node) {
+      throw forbidden({ group: '', resource: 'nodes' }, hello.node, `the token is of node '${node}'`);
+    }
+    if (link.machineId !== undefined && link.machineId !== hello.machineId) {
+      throw forbidden({ group: '', resource: 'nodes' }, node, 'the token was given to another machine');
+    }
+    const written = this.parts.transact((objects) => registerNode(objects, hello, this.parts.nodes));
+    for (const old of this.joined(node)) if (old !== socket) this.leave(old, CLOSE.replaced, 'connected anew');
+    this.lastSeen.delete(node);
+    const { reader, cluster } = this.parts;
+    send(socket, {
+      type: 'welcome',
+      version: LINK_VERSION,
+      epoch: reader.epoch,
+      cluster,
+      nodeCIDR: written.spec.podCIDR ?? '',
+    } satisfies Welcome);
+    const joined: Attachment = { ...link, phase: 'joined' };
+    save(socket, joined);
+    const deltas = this.resumed(node, hello.resume);
+    this.tell(socket, joined, reader.revision, deltas === undefined, deltas ?? [snapshot(reader, node)]);
+  }
+
+  /** What changed since the minion's revision; undefined when that is not known any more. */
+  private resumed(node: string, resume: Hello['resume']): Delta[] | undefined {
+    const { reader } = this.parts;
+    if (resume === undefined || resume.epoch !== reader.epoch || resume.revision > reader.revision) return undefined;
+    try {
+      const changes = [...reader.changesSince(resume.revision)];
+      return [ownChanges(reader, node, changes), sharedChanges(changes)];
+    } catch (error) {
+      // Compacted: the whole picture it is.
+      if (error instanceof StatusError && error.code === 410) return undefined;
+      throw error;
+    }
+  }
+
+  private report(socket: WebSocket, link: Attachment, report: Report): void {
+    const { refused, echoes } = this.parts.transact((objects) => {
+      const applied = applyReport(objects, link.node, report);
+      for (const revision of applied.echoes) this.echoes.add(revision);
+      return applied;
+    });
+    // Published by now, or dropped when nothing listens.
+    for (const revision of echoes) this.echoes.delete(revision);
+    send(socket, { type: 'reported', id: report.id, ...(refused.length > 0 ? { refused } : {}) } satisfies Reported);
+  }
+
+  private goodbye(socket: WebSocket, link: Attachment, reason: string): void {
+    this.leave(socket, CLOSE.normal, 'goodbye');
+    this.parts.transact((objects) => this.parts.nodes.goodbye(objects, link.node, reason));
+  }
+
+  private refuse(socket: WebSocket, link: Attachment, status: Status): void {
+    send(socket, { type: 'refused', status } satisfies Refused);
+    save(socket, { ...link, phase: 'left' });
+    close(socket, CLOSE.refused, status.message ?? 'refused');
+  }
+
+  private fail(socket: WebSocket, link: Attachment, error: unknown): void {
+    const stack = error instanceof Error ? error.stack : String(error);
+    console.error(JSON.stringify({ level: 'error', room: 'links', node: link.node, error: stack }));
+    close(socket, CLOSE.internal, 'internal error');
+    this.closed(socket);
+  }
+
+  private leave(socket: WebSocket, code: number, reason: string): void {
+    const link = attachmentOf(socket);
+    if (link !== undefined) save(socket, { ...link, phase: 'left' });
+    close(socket, code, reason);
+  }
+
+  private tell(socket: WebSocket, link: Attachment, revision: number, full: boolean, deltas: readonly Delta[]): void {
+    // Durable Objects: there, on hibernating sockets too, though the published types leave it out.
+    const { bufferedAmount } = socket as WebSocket & { bufferedAmount: number };
+    if (bufferedAmount > MAX_BUFFERED_BYTES) {
+      close(socket, CLOSE.restart, 'the minion reads too slowly');
+      this.closed(socket);
+      return;
+    }
+    for (const message of deltaMessages(revision, full, deltas)) socket.send(message);
+    if (full) console.log(JSON.stringify({ level: 'info', room: 'links', node: link.node, full: revision }));
+  }
+
+  private joined(node?: string): WebSocket[] {
+    return this.parts.sockets
+      .getWebSockets(node === undefined ? MINION_TAG : nodeTag(node))
+      .filter((socket) => socket.readyState === WebSocket.OPEN && attachmentOf(socket)?.phase === 'joined');
+  }
+
+  private heardMs(socket: WebSocket, link: Attachment | undefined): number {
+    const heartbeat = this.parts.sockets.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0;
+    return Math.max(heartbeat, link?.connectedMs ?? 0);
+  }
+}
+
+/** The node that this user is. @throws StatusError 403 when it is none. */
+export function nodeOf(user: UserInfo): string {
+  if (!user.groups.includes(NODE_GROUP) || !user.username.startsWith(NODE_USER)) {
+    throw forbidden({ group: 'longshore.dev', resource: 'links' }, '', `User "${user.username}" is not a minion`);
+  }
+  return user.username.slice(NODE_USER.length);
+}
+
+function parseMessage(message: string | ArrayBuffer): UpMessage {
+  if (typeof message !== 'string') throw badRequest('the control socket carries text');
+  try {
+    const parsed = JSON.parse(message) as UpMessage | null;
+    if (typeof parsed === 'object' && parsed !== null) return parsed;
+  } catch (error) {
+    throw badRequest(`the message is not JSON: ${String(error)}`);
+  }
+  throw badRequest('the message is not a JSON object');
+}
+
+function attachmentOf(socket: WebSocket): Attachment | undefined {
+  const attachment = socket.deserializeAttachment() as Attachment | null;
+  return attachment?.kind === 'minion' ? attachment : undefined;
+}
+
+const save = (socket: WebSocket, attachment: Attachment): void => socket.serializeAttachment(attachment);
+
+const send = (socket: WebSocket, message: Welcome | Reported | Refused): void => socket.send(JSON.stringify(message));
+
+function close(socket: WebSocket, code: number, reason: string): void {
+  if (socket.readyState === WebSocket.CLOSED || socket.readyState === WebSocket.CLOSING) return;
+  // A close frame has room for 123 bytes.
+  socket.close(code, reason.slice(0, 100));
+}
