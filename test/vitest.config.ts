@@ -1,4 +1,7 @@
-/** Three kinds of test, three projects: pure and Node (`unit`), inside workerd (`workerd`), real hosts and Docker (`e2e`). */
+/**
+ * Three kinds of test: pure and Node (`unit`), inside workerd (`workerd`; `workerd-parts` for rooms without the whole Worker),
+ * real hosts and Docker (`e2e`).
+ */
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
 
@@ -19,7 +22,26 @@ export default defineConfig({
       {
         root,
         plugins: [cloudflareTest({ wrangler: { configPath: './wrangler.toml' }, miniflare: { cf: false } })],
-        test: { name: 'workerd', include: ['test/workerd/**/*.test.ts'] },
+        test: {
+          name: 'workerd',
+          include: ['test/workerd/**/*.test.ts'],
+          exclude: ['test/workerd/store/**', '**/node_modules/**'],
+        },
+      },
+      {
+        root,
+        plugins: [
+          cloudflareTest({
+            main: './test/workerd/support/parts-worker.ts',
+            miniflare: {
+              cf: false,
+              compatibilityDate: '2026-10-23',
+              compatibilityFlags: ['nodejs_compat'],
+              durableObjects: { BARE: { className: 'Bare', useSQLite: true } },
+            },
+          }),
+        ],
+        test: { name: 'workerd-parts', include: ['test/workerd/store/**/*.test.ts'] },
       },
       {
         root,
