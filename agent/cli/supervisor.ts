@@ -1,0 +1,122 @@
+/**
+ * What runs on this machine, started in order, kept running, ended in order: the control plane (unless the machine joined
+ * one elsewhere) and the minion's agent. In the foreground it lives in the `longshore start` process, with --detach in a
+ * process of its own (`longshore supervise`).
+ */
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { AGENT_DEFAULTS, type AgentConfig } from '../config.ts';
+import { readMachineId } from '../node-facts.ts';
+import { ControlPlane, PROJECT } from './control-plane/control-plane.ts';
+import { KeptProcess } from './control-plane/kept-process.ts';
+import { type Layout, layoutOf } from './control-plane/layout.ts';
+import { writeSecretFile } from './control-plane/secret-file.ts';
+import { kubeconfig } from './kubeconfig.ts';
+import { endByPidFile, runningPid } from './pid-file.ts';
+import { keepSettings, type Settings } from './settings.ts';
+import { adminToken, minionToken } from './tokens.ts';
+
+/** The agent closes its sockets and files; containers stay as they are. */
+const AGENT_GRACE_MS = 10_000;
+/** Said to the agent instead of SIGTERM: tell the cluster that this minion goes. */
+export const GOODBYE_SIGNAL = 'SIGUSR2';
+
+/** What marks the command line of each process that a data directory's pid files name. */
+export const marksOf = (layout: Layout) => ({
+  supervisor: 'agent/cli/',
+  workerd: layout.workerdConfig,
+  agent: layout.agentConfig,
+});
+
+export const runningSupervisor = (layout: Layout): number | undefined =>
+  runningPid(layout.supervisorPid, marksOf(layout).supervisor);
+
+export type Say = (line: string) => void;
+
+export class Supervisor {
+  readonly settings: Settings;
+  readonly layout: Layout;
+  readonly #say: Say;
+  readonly #controlPlane: ControlPlane | undefined;
+  readonly #agent: KeptProcess;
+
+  constructor(settings: Settings, say: Say) {
+    this.settings = settings;
+    this.layout = layoutOf(settings.dataDir);
+    this.#say = say;
+    const crashed = (what: string) => (how: string, retryMs: number) =>
+      say(`${what} ${how}; starting it again in ${retryMs / 1000} s (logs: ${this.layout.logs})`);
+    this.#controlPlane =
+      settings.minion.server === undefined ? new ControlPlane(settings, crashed('the control plane')) : undefined;
+    this.#agent = new KeptProcess({
+      name: 'minion',
+      command: process.execPath,
+      args: [join(PROJECT, 'agent/main.ts'), '--config', this.layout.agentConfig],
+      logPath: join(this.layout.logs, 'minion.log'),
+      pidPath: this.layout.agentPid,
+      graceMs: AGENT_GRACE_MS,
+      onCrash: crashed('the minion'),
+    });
+  }
+
+  /** Resolves once the API answers and the agent has been started. @throws with the reason when the control plane fails. */
+  async start(): Promise<void> {
+    for (const folder of [this.layout.run, this.layout.logs, this.layout.agent]) {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    }
+    const other = runningSupervisor(this.layout);
+    if (other !== undefined && other !== process.pid) throw new Error(`longshore runs already (process ${other})`);
+    writeFileSync(this.layout.supervisorPid, `${process.pid}\n`);
+    await this.#endStrays();
+    keepSettings(this.settings);
+    if (this.#controlPlane !== undefined) {
+      await this.#controlPlane.start();
+      const ca = readFileSync(this.layout.caCertificate, 'utf8');
+      const token = await adminToken(this.layout);
+      writeSecretFile(this.layout.kubeconfig, kubeconfig({ server: this.#controlPlane.url, ca, token }));
+    }
+    writeSecretFile(this.layout.agentConfig, `${JSON.stringify(await this.#agentConfig(), undefined, 2)}\n`);
+    this.#agent.start();
+  }
+
+  /** Children of a supervisor that was killed outright. */
+  async #endStrays(): Promise<void> {
+    const marks = marksOf(this.layout);
+    if (await endByPidFile(this.layout.agentPid, marks.agent, 'SIGTERM', AGENT_GRACE_MS)) {
+      this.#say('ended a minion process that an earlier longshore left');
+    }
+    if (await endByPidFile(this.layout.workerdPid, marks.workerd, 'SIGTERM', 500)) {
+      this.#say('ended a control plane that an earlier longshore left');
+    }
+  }
+
+  async #agentConfig(): Promise<AgentConfig> {
+    const { minion } = this.settings;
+    const own = this.#controlPlane;
+    const token = minion.token ?? (await minionToken(this.layout, minion.nodeName, readMachineId(this.layout.agent)));
+    return {
+      ...AGENT_DEFAULTS,
+      upstreamDns: [],
+      nodeLabels: {},
+      server: minion.server ?? own?.url ?? '',
+      token,
+      caFile: own === undefined ? minion.caFile : this.layout.caCertificate,
+      nodeName: minion.nodeName,
+      nodeIP: minion.nodeIP,
+      dataDir: this.layout.agent,
+      manifestDir: minion.manifestDir,
+      dockerSocket: minion.dockerSocket,
+      instance: minion.instance,
+      dnsPort: minion.dnsPort,
+    };
+  }
+
+  /** Ends everything; pods go on running. @param goodbye the cluster is told that the minion goes */
+  async stop(goodbye: boolean): Promise<void> {
+    await this.#agent.stop(goodbye ? GOODBYE_SIGNAL : 'SIGTERM');
+    await this.#controlPlane?.stop();
+    if (existsSync(this.layout.supervisorPid) && runningSupervisor(this.layout) === process.pid) {
+      rmSync(this.layout.supervisorPid);
+    }
+  }
+}
