@@ -3,6 +3,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { Sql, SqlRow, SqlValue } from '../../worker/store/sql.ts';
 
 export interface NodeSql extends Sql {
+  readonly isOpen: boolean;
   /** Closes the database; an open transaction is lost, as by a crash. */
   close(): void;
 }
@@ -36,6 +37,9 @@ export function nodeSql(path = ':memory:'): NodeSql {
   }
 
   return {
+    get isOpen() {
+      return database.isOpen;
+    },
     all<R = SqlRow>(statement: string, ...parameters: SqlValue[]): R[] {
       return prepare(statement).all(...parameters) as R[];
     },
@@ -55,7 +59,8 @@ export function nodeSql(path = ':memory:'): NodeSql {
         return result;
       } catch (error) {
         // A full disk rolls back by itself.
-        if (database.isTransaction) database.exec(depth === 1 ? 'ROLLBACK' : `ROLLBACK TO ${name}; RELEASE ${name}`);
+        if (database.isOpen && database.isTransaction)
+          database.exec(depth === 1 ? 'ROLLBACK' : `ROLLBACK TO ${name}; RELEASE ${name}`);
         throw error;
       } finally {
         depth -= 1;
