@@ -43,11 +43,11 @@ async function openHarness(): Promise<StoreHarness> {
           state.abort('the object dies here');
         });
       });
-      opened = undefined;
       const outcome = await crashed.then(
         () => 'it lived',
         (error: unknown) => String(error),
       );
+      opened = undefined;
       stub = bareObject(stub.id);
       if (!outcome.includes('the object dies here')) throw new Error(`no crash: ${outcome}`);
     },
