@@ -26,7 +26,6 @@ export interface Ending {
   /** Its object is going or gone: nothing of it may stay. Otherwise (evicted) its records stay for its logs. */
   deleted: boolean;
   graceSeconds: number;
-  sinceMs: number;
 }
 
 export interface ContainerMemory {
@@ -47,7 +46,8 @@ export interface PodMemory {
   stops: Map<string, number>;
   ending?: Ending;
   evicted?: Eviction;
-  volumes: 'absent' | 'ready' | Failure;
+  /** 'removed' only at the very end. */
+  volumes: 'absent' | 'ready' | 'removed' | Failure;
   sandboxFailure?: Failure;
   network?: PodAttachment;
   containers: Map<string, ContainerMemory>;

@@ -117,6 +117,8 @@ export interface SecurityContext {
   privileged?: boolean;
   allowPrivilegeEscalation?: boolean;
   capabilities?: { add?: string[]; drop?: string[] };
+  seccompProfile?: { type?: string; localhostProfile?: string };
+  procMount?: string;
 }
 
 export interface ResourceRequirements {
@@ -199,6 +201,8 @@ export interface PodSpec {
   nodeName?: string;
   hostNetwork?: boolean;
   hostPID?: boolean;
+  hostIPC?: boolean;
+  hostUsers?: boolean;
   hostname?: string;
   subdomain?: string;
   hostAliases?: { ip: string; hostnames?: string[] }[];
@@ -206,6 +210,8 @@ export interface PodSpec {
   securityContext?: {
     runAsUser?: number;
     runAsGroup?: number;
+    runAsNonRoot?: boolean;
+    seccompProfile?: { type?: string; localhostProfile?: string };
     fsGroup?: number;
     supplementalGroups?: number[];
     sysctls?: { name: string; value: string }[];

@@ -1,0 +1,94 @@
+/** One container's status from what the engine has and what is remembered. Pure. */
+import type { ContainerState, ContainerStateTerminated, ContainerStatus, Pod } from '../../shared/api/core.ts';
+import { formatTime } from '../../shared/time.ts';
+import type { ObservedContainer } from '../runtime/runtime.ts';
+import { backOffSecondsOf, restartAtMs } from './back-off.ts';
+import { type ContainerView, isReady, isStarted, shouldRestart } from './containers-of-pod.ts';
+import type { PodMemory } from './memory.ts';
+
+export interface Situation {
+  pod: Pod;
+  memory: PodMemory;
+  /** Nothing of the pod will be started any more. */
+  ending: boolean;
+  nowMs: number;
+}
+
+export const containerIdOf = (container: ObservedContainer) => `docker://${container.id}`;
+
+export function containerStatusOf(view: ContainerView, situation: Situation): ContainerStatus {
+  const { memory } = situation;
+  const { newest, attempts, spec } = view;
+  const waiting = waitingOf(view, situation);
+  const ended = attempts.find((each) => each.state === 'exited');
+  // What is shown as the present state is not repeated as the last one.
+  const last = waiting === undefined && ended === newest ? attempts.slice(1).find((each) => each.state === 'exited') : ended;
+  const ran = newest?.state === 'created' ? attempts[1] : newest;
+  return {
+    name: spec.name,
+    state: waiting === undefined ? stateOf(newest, memory) : { waiting },
+    lastState: last === undefined ? {} : { terminated: terminatedOf(last, memory) },
+    ready: view.kind === 'init' && !view.sidecar ? succeeded(newest) : isReady(view, memory),
+    restartCount: newest?.attempt ?? 0,
+    image: spec.image ?? '',
+    imageID: ran?.imageID ?? '',
+    ...(ran === undefined ? {} : { containerID: containerIdOf(ran) }),
+    started: isStarted(view, memory),
+  };
+}
+
+const succeeded = (container: ObservedContainer | undefined) =>
+  container?.state === 'exited' && container.exitCode === 0;
+
+/** Undefined: it runs, or has ended and is shown so. */
+function waitingOf(view: ContainerView, situation: Situation): ContainerState['waiting'] {
+  const { pod, memory, ending, nowMs } = situation;
+  const { newest, spec } = view;
+  if (newest?.state === 'running') return undefined;
+  if (newest?.state === 'exited' && (ending || !shouldRestart(pod, view, newest, memory))) return undefined;
+  const failure = memory.containers.get(spec.name)?.failure;
+  if (failure !== undefined) return { reason: failure.reason, message: failure.message };
+  if (newest?.state === 'exited') {
+    if (restartAtMs(newest) <= nowMs) return undefined;
+    return { reason: 'CrashLoopBackOff', message: backOffMessage(pod, spec.name, backOffSecondsOf(newest)) };
+  }
+  const initializing = (pod.spec.initContainers ?? []).length > 0 && newest === undefined;
+  return { reason: initializing ? 'PodInitializing' : 'ContainerCreating' };
+}
+
+/** Kubernetes: people and tools read the delay out of this text. */
+export function backOffMessage(pod: Pod, container: string, seconds: number): string {
+  const { name, namespace, uid } = pod.metadata;
+  return `back-off ${goDuration(seconds)} restarting failed container=${container} pod=${name}_${namespace}(${uid})`;
+}
+
+/** As Go prints durations: `10s`, `1m20s`, `5m0s`. */
+function goDuration(seconds: number): string {
+  return seconds < 60 ? `${seconds}s` : `${Math.trunc(seconds / 60)}m${seconds % 60}s`;
+}
+
+function stateOf(container: ObservedContainer | undefined, memory: PodMemory): ContainerState {
+  if (container === undefined) return {};
+  if (container.state === 'running') return { running: { startedAt: wholeSeconds(container.startedAt) } };
+  return { terminated: terminatedOf(container, memory) };
+}
+
+function terminatedOf(container: ObservedContainer, memory: PodMemory): ContainerStateTerminated {
+  const message = container.error ?? memory.messages.get(container.id);
+  return {
+    exitCode: container.exitCode ?? 0,
+    reason: terminationReason(container),
+    ...(message === undefined || message === '' ? {} : { message }),
+    startedAt: wholeSeconds(container.startedAt),
+    finishedAt: wholeSeconds(container.finishedAt),
+    containerID: containerIdOf(container),
+  };
+}
+
+function terminationReason(container: ObservedContainer): string {
+  if (container.oomKilled === true) return 'OOMKilled';
+  if (container.error !== undefined) return 'StartError';
+  return container.exitCode === 0 ? 'Completed' : 'Error';
+}
+
+const wholeSeconds = (time: string | undefined) => (time === undefined ? undefined : formatTime(Date.parse(time)));
