@@ -71,7 +71,7 @@ function dialUdp(address: string, port: number, timeoutMs: number, localPort?: n
     socket.on('error', (error) => finish(() => reject(error)));
     socket.on('message', (message) => finish(() => resolve(JSON.parse(message.toString()))));
     // Connected, so that an ICMP error comes back as ECONNREFUSED.
-    socket.bind(localPort, () => socket.connect(port, address, () => socket.send('hello')));
+    socket.bind({ port: localPort }, () => socket.connect(port, address, () => socket.send('hello')));
   });
 }
 
