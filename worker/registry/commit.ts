@@ -1,0 +1,120 @@
+/**
+ * The last step of every write: the object becomes text under a new revision, with its index entries, and whoever must
+ * know inside the transaction is told. Nothing above this file calls the store's `put` and `delete`.
+ */
+import { groupResourceOf, type Identity, type KubeObject } from '../../shared/api/meta.ts';
+import { conflict, MODIFIED, StatusError } from '../../shared/errors.ts';
+import type { ResourceDefinition } from '../resources/definition.ts';
+import { MAX_OBJECT_BYTES, type ObjectKey, type StoredObject } from '../store/store.ts';
+import { entriesOf } from './entries.ts';
+import { serialise } from './metadata.ts';
+import type { Session } from './session.ts';
+
+/** An object as it is stored, with its text parsed. */
+export interface Current {
+  object: KubeObject;
+  revision: number;
+  text: string;
+}
+
+/** What a write leaves behind. */
+export interface Written {
+  object: KubeObject;
+  text: string;
+}
+
+export const keyOf = (identity: Identity, namespace: string, name: string): ObjectKey => ({
+  resource: groupResourceOf(identity),
+  namespace: identity.namespaced ? namespace : '',
+  name,
+});
+
+export const parseStored = (stored: StoredObject): Current => ({
+  object: JSON.parse(stored.text) as KubeObject,
+  revision: stored.revision,
+  text: stored.text,
+});
+
+export function readCurrent(
+  session: Session,
+  definition: ResourceDefinition,
+  namespace: string,
+  name: string,
+): Current | undefined {
+  const stored = session.transaction.get(keyOf(definition.identity, namespace, name));
+  return stored === undefined ? undefined : parseStored(stored);
+}
+
+const keyOfObject = (definition: ResourceDefinition, object: KubeObject): ObjectKey =>
+  keyOf(definition.identity, object.metadata.namespace ?? '', object.metadata.name);
+
+/** etcd's words and code, for text that the body limit let through. */
+function requireStorable(text: string): void {
+  // A UTF-16 unit is at most three bytes, so short texts need no counting.
+  if (text.length * 3 <= MAX_OBJECT_BYTES) return;
+  if (new TextEncoder().encode(text).length > MAX_OBJECT_BYTES) {
+    throw new StatusError(500, '', 'etcdserver: request is too large');
+  }
+}
+
+function written(session: Session, object: KubeObject, stored: StoredObject, current: Current | undefined): Written {
+  object.metadata.resourceVersion = String(stored.revision);
+  if (!session.dryRun) return { object, text: stored.text };
+  const shown = current === undefined ? undefined : String(current.revision);
+  return { object, text: serialise(object, shown) };
+}
+
+/** Writes `object`, which must not exist yet when `current` is undefined. */
+export function commit(
+  session: Session,
+  definition: ResourceDefinition,
+  object: KubeObject,
+  current: Current | undefined,
+): Written {
+  const stored = session.transaction.put(
+    keyOfObject(definition, object),
+    entriesOf(definition, object),
+    (revision) => {
+      const text = serialise(object, String(revision));
+      requireStorable(text);
+      return text;
+    },
+    current?.revision ?? 0,
+  );
+  const result = written(session, object, stored, current);
+  tell(session, definition, current === undefined ? 'ADDED' : 'MODIFIED', object, current?.object);
+  return result;
+}
+
+/** Removes the object; `last` is its final state. */
+export function remove(session: Session, definition: ResourceDefinition, last: KubeObject, current: Current): Written {
+  const stored = session.transaction.delete(
+    keyOfObject(definition, last),
+    (revision) => serialise(last, String(revision)),
+    current.revision,
+  );
+  const result = written(session, last, stored, current);
+  tell(session, definition, 'DELETED', last, current.object);
+  return result;
+}
+
+function tell(
+  session: Session,
+  definition: ResourceDefinition,
+  type: 'ADDED' | 'MODIFIED' | 'DELETED',
+  object: KubeObject,
+  previous: KubeObject | undefined,
+): void {
+  session.parts.changed(
+    { type, identity: definition.identity, object, previous },
+    session.objects,
+    session.transaction,
+  );
+}
+
+/** @throws StatusError 409 when a caller's revision is not the stored one. */
+export function requireRevision(definition: ResourceDefinition, asked: string | undefined, current: Current): void {
+  if (asked && asked !== String(current.revision)) {
+    throw conflict(definition.identity, current.object.metadata.name, MODIFIED);
+  }
+}

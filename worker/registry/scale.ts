@@ -1,0 +1,52 @@
+/** autoscaling/v1 Scale of anything that has replicas: read from the object, and written back into it. */
+import type { KubeObject } from '../../shared/api/meta.ts';
+import { badRequest, noSuchPath } from '../../shared/errors.ts';
+import type { JsonObject, ResourceDefinition } from '../resources/definition.ts';
+import { copyJson, isMap, type JsonMap, setKey } from './json.ts';
+
+export interface Scale extends KubeObject {
+  spec?: { replicas?: number };
+  status: { replicas: number; selector?: string };
+}
+
+const segments = (path: string): string[] => path.split('.').filter((each) => each !== '');
+
+function read(object: unknown, path: string): unknown {
+  return segments(path).reduce<unknown>((value, key) => (isMap(value) ? value[key] : undefined), object);
+}
+
+function scaleRules(definition: ResourceDefinition): NonNullable<ResourceDefinition['scale']> {
+  if (definition.scale === undefined) throw noSuchPath();
+  return definition.scale;
+}
+
+export function scaleOf(definition: ResourceDefinition, object: KubeObject): Scale {
+  const rules = scaleRules(definition);
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const replicas = read(object, rules.specReplicas);
+  const selector = rules.selector(object);
+  return {
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+    spec: typeof replicas === 'number' && replicas !== 0 ? { replicas } : {},
+    status: { replicas: Number(read(object, rules.statusReplicas) ?? 0), ...(selector === '' ? {} : { selector }) },
+  };
+}
+
+/** The object with the replicas that the Scale asks for; its resourceVersion and uid are preconditions when given. */
+export function withScale(definition: ResourceDefinition, object: KubeObject, scale: JsonObject): KubeObject {
+  const rules = scaleRules(definition);
+  const spec = isMap(scale.spec) ? scale.spec : {};
+  const replicas = spec.replicas ?? 0;
+  if (typeof replicas !== 'number' || !Number.isInteger(replicas)) throw badRequest('spec.replicas must be an integer');
+  const draft = copyJson(object) as unknown as JsonMap;
+  const path = segments(rules.specReplicas);
+  let at = draft;
+  for (const key of path.slice(0, -1)) {
+    if (!isMap(at[key])) setKey(at, key, {});
+    at = at[key] as JsonMap;
+  }
+  setKey(at, path.at(-1) ?? '', replicas);
+  return draft as unknown as KubeObject;
+}

@@ -1,0 +1,35 @@
+/**
+ * One transaction as the registry works with it: the store's transaction, who asks, and what the composition root gave.
+ * Every verb of this room takes a Session; `registry.ts` makes them.
+ */
+
+import type { AdmissionPlugin, AdmissionReader } from '../admission/plugin.ts';
+import type { UserInfo } from '../env.ts';
+import type { Catalog } from '../resources/catalog.ts';
+import type { Store, Transaction } from '../store/store.ts';
+import type { ObjectChange, Objects } from './objects.ts';
+
+export interface RegistryParts {
+  store: Store;
+  /** Read at each use: it changes when CRDs come and go. */
+  catalog(): Catalog;
+  admission: readonly AdmissionPlugin[];
+  /** In [0, 1). */
+  random(): number;
+  newUid(): string;
+  /** Told of every change inside the transaction that makes it. */
+  changed(change: ObjectChange, objects: Objects, transaction: Transaction): void;
+}
+
+export interface Session {
+  readonly parts: RegistryParts;
+  readonly transaction: Transaction;
+  readonly user: UserInfo;
+  /** The caller rolls the transaction back; results then carry no new resourceVersion. */
+  readonly dryRun: boolean;
+  /** Becomes a Warning header. */
+  warn(text: string): void;
+  readonly reader: AdmissionReader;
+  /** The same session as controllers see it. */
+  readonly objects: Objects;
+}

@@ -1,0 +1,84 @@
+/** `Objects` over a Session: what controllers, the scheduler and the links call. Each call is the verb of its name. */
+import type { Pod } from '../../shared/api/core.ts';
+import { groupResourceOf, type Identity, type KubeObject } from '../../shared/api/meta.ts';
+import { schemaOf } from '../resources/catalog.ts';
+import type { JsonObject, ResourceDefinition } from '../resources/definition.ts';
+import { checkFields } from '../resources/fields.ts';
+import { bind } from './binding.ts';
+import { keyOf, readCurrent } from './commit.ts';
+import { create } from './create.ts';
+import { deleteObject } from './delete.ts';
+import { copyJson } from './json.ts';
+import type { Objects } from './objects.ts';
+import { recordEvent } from './record.ts';
+import type { Session } from './session.ts';
+import { update } from './update.ts';
+
+export function typedObjects(session: Session): Objects {
+  const definitionOf = (identity: Identity): ResourceDefinition => {
+    const found = session.parts.catalog().findGroupResource(groupResourceOf(identity));
+    if (found === undefined) throw new Error(`${groupResourceOf(identity)} is not a resource that is served`);
+    return found;
+  };
+
+  /** A copy in canonical form: what the caller holds stays the caller's. */
+  const take = (definition: ResourceDefinition, draft: unknown): KubeObject => {
+    const copy = copyJson(draft) as JsonObject;
+    checkFields(schemaOf(definition), copy);
+    return copy as unknown as KubeObject;
+  };
+
+  return {
+    get nowMs() {
+      return session.transaction.nowMs;
+    },
+
+    get<T extends KubeObject>(identity: Identity<T>, namespace: string, name: string): T | undefined {
+      const stored = session.transaction.get(keyOf(identity, namespace, name));
+      return stored === undefined ? undefined : (JSON.parse(stored.text) as T);
+    },
+
+    list<T extends KubeObject>(identity: Identity<T>, query = {}): T[] {
+      const page = session.transaction.list({ resource: groupResourceOf(identity), ...query });
+      return Array.from(page.items, (stored) => JSON.parse(stored.text) as T);
+    },
+
+    create(identity, draft) {
+      const definition = definitionOf(identity);
+      const namespace = draft.metadata.namespace ?? '';
+      return copyJson(create(session, definition, namespace, take(definition, draft)).object) as typeof draft & never;
+    },
+
+    update(identity, draft) {
+      const definition = definitionOf(identity);
+      const { namespace = '', name } = draft.metadata;
+      return copyJson(update(session, definition, namespace, name, take(definition, draft)).object) as typeof draft;
+    },
+
+    updateStatus(identity, draft) {
+      const definition = definitionOf(identity);
+      const { namespace = '', name } = draft.metadata;
+      const written = update(session, definition, namespace, name, take(definition, draft), { subresource: 'status' });
+      return copyJson(written.object) as typeof draft;
+    },
+
+    finalize(identity, draft) {
+      const definition = definitionOf(identity);
+      const { namespace = '', name } = draft.metadata;
+      const written = update(session, definition, namespace, name, take(definition, draft), {
+        subresource: 'finalize',
+      });
+      return copyJson(written.object) as typeof draft;
+    },
+
+    bind: (pod, nodeName) => copyJson(bind(session, pod, nodeName).object) as Pod,
+
+    delete(identity, namespace, name, options = {}) {
+      const definition = definitionOf(identity);
+      if (readCurrent(session, definition, namespace, name) === undefined) return;
+      deleteObject(session, definition, namespace, name, options);
+    },
+
+    record: (about, event) => recordEvent(session, about, event),
+  };
+}

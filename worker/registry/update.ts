@@ -1,0 +1,160 @@
+/**
+ * PUT, and what a PATCH turns into once it is applied: an object changes, or one of its parts that has a path of its own
+ * (status, finalize). A write that changes nothing keeps its revision and tells nobody.
+ */
+
+import type { Namespace, Service } from '../../shared/api/core.ts';
+import { apiVersionOf, type Draft, type KubeObject, type ObjectMeta } from '../../shared/api/meta.ts';
+import { conflict, invalid, invalidValue, notFound } from '../../shared/errors.ts';
+import type { ResourceDefinition, Subresource } from '../resources/definition.ts';
+import { validateMetadata, validateMetadataUpdate } from '../resources/metadata-validation.ts';
+import { admit } from './admit.ts';
+import { type Current, commit, readCurrent, remove, requireRevision, type Written } from './commit.ts';
+import { create } from './create.ts';
+import { isHeld } from './finalizers.ts';
+import { copyJson } from './json.ts';
+import { requireName, sameDesiredState, sameObject, settleNamespace } from './metadata.ts';
+import { allocateServiceAddresses } from './service-addresses.ts';
+import type { Session } from './session.ts';
+
+export interface UpdateOptions {
+  /** '' is the object itself. */
+  subresource?: Extract<Subresource, 'status' | 'finalize'> | '';
+  /** A patch starts from what is stored, so it never lacks a resourceVersion. */
+  patched?: boolean;
+}
+
+export interface Updated extends Written {
+  created: boolean;
+}
+
+/** @param incoming becomes the stored object; the caller must not use it afterwards. */
+export function update(
+  session: Session,
+  definition: ResourceDefinition,
+  namespace: string,
+  name: string,
+  incoming: Draft<KubeObject>,
+  options: UpdateOptions = {},
+): Updated {
+  const { identity } = definition;
+  const metadata = { ...(incoming.metadata ?? {}) };
+  settleNamespace(identity, metadata, namespace);
+  requireName(metadata, name);
+  const current = readCurrent(session, definition, namespace, name);
+  if (current === undefined) {
+    if (!definition.createOnUpdate || options.subresource || metadata.uid) throw notFound(identity, name);
+    delete metadata.resourceVersion;
+    const draft = { ...incoming, metadata };
+    return { ...create(session, definition, namespace, draft, { name }), created: true };
+  }
+  requirePreconditions(definition, metadata, current);
+  const draft = composeDraft(incoming, metadata, definition, current, options.subresource ?? '');
+  return { ...write(session, definition, draft, current, options.subresource ?? ''), created: false };
+}
+
+function requirePreconditions(definition: ResourceDefinition, metadata: Partial<ObjectMeta>, current: Current): void {
+  const { identity } = definition;
+  const { name, uid } = current.object.metadata;
+  if (metadata.uid && metadata.uid !== uid) {
+    const why = `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${uid}`;
+    throw conflict(identity, name, why);
+  }
+  if (!metadata.resourceVersion || metadata.resourceVersion === '0') {
+    if (definition.unconditionalUpdate) return;
+    throw invalid(identity, name, [invalidValue('metadata.resourceVersion', 0, 'must be specified for an update')]);
+  }
+  requireRevision(definition, metadata.resourceVersion, current);
+}
+
+type WithStatus = KubeObject & { status?: unknown };
+
+/** The object as this path may change it: what it may not is taken from what is stored. */
+function composeDraft(
+  incoming: Draft<KubeObject>,
+  metadata: Partial<ObjectMeta>,
+  definition: ResourceDefinition,
+  current: Current,
+  subresource: string,
+): KubeObject {
+  const stored = copyJson(current.object) as WithStatus;
+  const settled = settleMetadata(metadata, stored.metadata);
+  const identified = { kind: stored.kind, apiVersion: apiVersionOf(definition.identity) };
+  if (subresource === 'status') {
+    const { status } = incoming as WithStatus;
+    const { labels } = keepsLabelsFromStatus(definition) ? stored.metadata : settled;
+    const ownerReferences = stored.metadata.ownerReferences;
+    return { ...stored, status, metadata: { ...settled, labels, ownerReferences } } as WithStatus;
+  }
+  if (subresource === 'finalize') {
+    const { spec } = incoming as Namespace;
+    const finalizers = spec?.finalizers;
+    return { ...stored, spec: { ...(stored as Namespace).spec, finalizers } } as Namespace;
+  }
+  const draft = { ...incoming, ...identified, metadata: settled } as WithStatus;
+  if (definition.subresources.includes('status')) {
+    if (stored.status === undefined) delete draft.status;
+    else draft.status = stored.status;
+  }
+  return draft;
+}
+
+/** Kubernetes: a kubelet labels its node and its pods through status; for other kinds labels are not status' business. */
+const keepsLabelsFromStatus = ({ identity }: ResourceDefinition): boolean =>
+  !(identity.group === '' && (identity.kind === 'Pod' || identity.kind === 'Node'));
+
+/** What only the server writes, when the client leaves it out. What it writes differently is refused by validation. */
+function settleMetadata(metadata: Partial<ObjectMeta>, stored: ObjectMeta): ObjectMeta {
+  const settled = { ...metadata } as ObjectMeta;
+  settled.uid = stored.uid;
+  settled.creationTimestamp ??= stored.creationTimestamp;
+  settled.deletionTimestamp ??= stored.deletionTimestamp;
+  settled.deletionGracePeriodSeconds ??= stored.deletionGracePeriodSeconds;
+  settled.generation = stored.generation;
+  settled.generateName = stored.generateName;
+  settled.resourceVersion = stored.resourceVersion;
+  settled.managedFields ??= stored.managedFields;
+  if (isReset(settled.managedFields)) delete settled.managedFields;
+  return settled;
+}
+
+/** Kubernetes: `managedFields: []` and `[{}]` mean "forget who owns what"; null means "as it was". */
+const isReset = (entries: ObjectMeta['managedFields']): boolean =>
+  entries !== undefined && entries.every((entry) => Object.keys(entry).length === 0);
+
+function write(
+  session: Session,
+  definition: ResourceDefinition,
+  draft: KubeObject,
+  current: Current,
+  subresource: 'status' | 'finalize' | '',
+): Written {
+  const { identity } = definition;
+  const { name, namespace = '' } = current.object.metadata;
+  const stored = current.object;
+  if (subresource === '') {
+    definition.default?.(draft);
+    definition.prepareUpdate?.(draft, stored, { nowMs: session.transaction.nowMs, random: session.parts.random });
+  }
+  admit(session, { operation: 'UPDATE', definition, subresource, namespace, name, draft, current: stored });
+  const causes = [
+    ...validateMetadata(definition, draft.metadata),
+    ...validateMetadataUpdate(draft.metadata, stored.metadata),
+    ...(subresource === 'status'
+      ? (definition.validateStatus?.(draft, stored) ?? [])
+      : subresource === ''
+        ? [...(definition.validate?.(draft) ?? []), ...(definition.validateUpdate?.(draft, stored) ?? [])]
+        : []),
+  ];
+  if (causes.length > 0) throw invalid(identity, name, causes);
+  if (subresource === '' && identity.group === '' && identity.kind === 'Service') {
+    const refused = allocateServiceAddresses(session, draft as Service, stored as Service);
+    if (refused.length > 0) throw invalid(identity, name, refused);
+  }
+  if (draft.metadata.deletionTimestamp && !isHeld(draft)) return remove(session, definition, draft, current);
+  if (definition.generation && !sameDesiredState(draft, stored)) {
+    draft.metadata.generation = (stored.metadata.generation ?? 0) + 1;
+  }
+  if (sameObject(draft, stored)) return { object: stored, text: current.text };
+  return commit(session, definition, draft, current);
+}
