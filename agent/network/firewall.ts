@@ -62,10 +62,6 @@ table ip ${names.table} {
     oifname "${names.vxlan}" ip saddr != ${podCIDR} masquerade
     ip saddr ${nodeCIDR} ip daddr != ${podCIDR} ip daddr != 224.0.0.0/4 oifname != "${names.bridge}" masquerade fully-random
   }
-  chain no_redirects {
-    type filter hook output priority filter; policy accept;
-    oifname "${names.bridge}" icmp type redirect drop
-  }
 }
 `;
 }

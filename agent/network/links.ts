@@ -148,11 +148,13 @@ export function planPodEnd(attachment: PodAttachment, prefix: number): string[] 
 
 /**
  * A shell line, because /proc/sys/net shows the namespace of whoever opens it. Redirects would teach pods a way past the
- * host; the nft table drops those that the machine-wide setting still lets through.
+ * host, and use up the kernel's allowance of ICMP errors towards them. An interface sends them when its own setting or the
+ * one for all says so, and its own is on from the start: so switching off `all` changes nothing but the bridge.
  */
 export const planSysctls = (names: NetworkNames): string =>
   [
     'echo 1 > /proc/sys/net/ipv4/ip_forward',
+    'echo 0 > /proc/sys/net/ipv4/conf/all/send_redirects',
     `echo 0 > /proc/sys/net/ipv4/conf/${names.bridge}/send_redirects`,
     `echo 0 > /proc/sys/net/ipv4/conf/${names.bridge}/rp_filter`,
   ].join(' && ');

@@ -174,9 +174,10 @@ describe('the pod network', () => {
 
   test('a second start changes nothing in the kernel', async () => {
     const state = async () => [
-      await one.exec('ip', ['-j', 'addr']),
+      await one.exec('ip', ['-4', '-j', 'addr']),
       await one.exec('ip', ['-j', 'route']),
-      await one.exec('bridge', ['-j', 'fdb']),
+      await one.exec('ip', ['-j', 'neigh', 'show', 'dev', 'flannel.1']),
+      await one.exec('bridge', ['-j', 'fdb', 'show', 'dev', 'flannel.1']),
     ];
     const before = await state();
     await first.start(settingsOf(one, '10.244.1.0/24'));
