@@ -3,7 +3,8 @@
  * Source: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
  */
 
-export const QUANTITY_ERROR = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+export const QUANTITY_ERROR =
+  "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
 type Format = 'DecimalSI' | 'BinarySI' | 'DecimalExponent';
 
@@ -108,6 +109,7 @@ export function addQuantities(...texts: readonly string[]): string {
 }
 
 /** Milli-units as text: 1500 → `1500m`, 2000 → `2`. */
-export const formatMilli = (milli: number): string => format({ nanos: BigInt(milli) * 1_000_000n, format: 'DecimalSI' });
+export const formatMilli = (milli: number): string =>
+  format({ nanos: BigInt(milli) * 1_000_000n, format: 'DecimalSI' });
 /** Bytes as text: 1048576 → `1Mi`. */
 export const formatBytes = (bytes: number): string => format({ nanos: BigInt(bytes) * NANO, format: 'BinarySI' });

@@ -4,6 +4,7 @@
  */
 import type { Draft, Identity, KubeObject, StatusCause } from '../../shared/api/meta.ts';
 import type { IndexEntry } from '../store/store.ts';
+import type { StructuralSchema } from './structural.ts';
 
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
 export type Subresource =
@@ -49,8 +50,12 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   categories?: readonly string[];
   verbs: readonly Verb[];
   subresources: readonly Subresource[];
-  /** Definition name in the generated schemas, e.g. `io.k8s.api.core.v1.Pod`. */
+  /** Definition name in the generated schemas, e.g. `io.k8s.api.core.v1.Pod`; '' where `structural` is the schema. */
   schema: string;
+  /** Custom resources, and our own group: a structural schema in place of a generated one. */
+  structural?: StructuralSchema;
+  /** Never stored: POST is a question, and the answer is computed (TokenReview, SubjectAccessReview …). */
+  virtual?: boolean;
   /** Other group versions that serve the same stored objects (`events.k8s.io/v1` for events). */
   alsoServedAs?: readonly {
     identity: Identity;

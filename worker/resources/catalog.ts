@@ -1,0 +1,120 @@
+/**
+ * Every resource that is served, explicitly; and the lookups over them. A catalog is a value: the built-in one is made once,
+ * and `catalogOf(DEFINITIONS, custom)` makes another when CRDs come or go. Lookups are O(1).
+ */
+import { apiVersionOf, groupResourceOf, type Identity } from '../../shared/api/meta.ts';
+import { CONFIG_MAPS_DEFINITION } from './configmaps.ts';
+import type { JsonObject, ResourceDefinition } from './definition.ts';
+import { DEPLOYMENTS_DEFINITION } from './deployments.ts';
+import { ENDPOINTS_DEFINITION } from './endpoints.ts';
+import { ENDPOINT_SLICES_DEFINITION } from './endpointslices.ts';
+import { EVENTS_DEFINITION } from './events.ts';
+import { HOOKS_DEFINITION } from './hooks.ts';
+import { LEASES_DEFINITION } from './leases.ts';
+import { NAMESPACES_DEFINITION } from './namespaces.ts';
+import { NODES_DEFINITION } from './nodes.ts';
+import { PODS_DEFINITION } from './pods.ts';
+import { REPLICA_SETS_DEFINITION } from './replicasets.ts';
+import { REVIEWS } from './reviews.ts';
+import { definition, type Schema } from './schemas.ts';
+import { SECRETS_DEFINITION } from './secrets.ts';
+import { SERVICE_ACCOUNTS_DEFINITION } from './serviceaccounts.ts';
+import { SERVICES_DEFINITION } from './services.ts';
+import { schemaOfStructural } from './structural.ts';
+
+/** In discovery's order within each group. */
+export const DEFINITIONS: readonly ResourceDefinition[] = [
+  CONFIG_MAPS_DEFINITION,
+  ENDPOINTS_DEFINITION,
+  EVENTS_DEFINITION,
+  NAMESPACES_DEFINITION,
+  NODES_DEFINITION,
+  PODS_DEFINITION,
+  SECRETS_DEFINITION,
+  SERVICE_ACCOUNTS_DEFINITION,
+  SERVICES_DEFINITION,
+  DEPLOYMENTS_DEFINITION,
+  REPLICA_SETS_DEFINITION,
+  LEASES_DEFINITION,
+  ENDPOINT_SLICES_DEFINITION,
+  ...REVIEWS,
+  HOOKS_DEFINITION,
+];
+
+/** A definition under one of the group versions that serve it. */
+export interface ServedResource {
+  definition: ResourceDefinition;
+  /** As asked for; differs from the definition's own where it is `alsoServedAs`. */
+  identity: Identity;
+  schema: Schema;
+  /** Set where the served form is not the stored one. */
+  convert?: { fromStored(object: JsonObject): JsonObject; toStored(object: JsonObject): JsonObject } | undefined;
+}
+
+export interface Catalog {
+  readonly definitions: readonly ResourceDefinition[];
+  /** Every served form, each definition's own first. */
+  readonly served: readonly ServedResource[];
+  /** `findResource('apps', 'v1', 'deployments')`; group '' is core. */
+  findResource(group: string, version: string, resource: string): ServedResource | undefined;
+  /** `findKind('apps/v1', 'Deployment')` */
+  findKind(apiVersion: string, kind: string): ServedResource | undefined;
+  /** By the store's name for it: `pods`, `deployments.apps`. */
+  findGroupResource(groupResource: string): ResourceDefinition | undefined;
+}
+
+export function schemaOf(resource: Pick<ResourceDefinition, 'identity' | 'schema' | 'structural'>): Schema {
+  const { identity, structural, schema } = resource;
+  if (structural === undefined) return definition(schema);
+  return schemaOfStructural(structural, { apiVersion: apiVersionOf(identity), kind: identity.kind });
+}
+
+function servedForms(resource: ResourceDefinition): ServedResource[] {
+  // A schema is made on first use: a cold start does not pay for kinds that nobody asks for.
+  const lazily = (make: () => Schema, rest: Omit<ServedResource, 'schema'>): ServedResource => {
+    let made: Schema | undefined;
+    return {
+      ...rest,
+      get schema() {
+        made ??= make();
+        return made;
+      },
+    };
+  };
+  return [
+    lazily(() => schemaOf(resource), { definition: resource, identity: resource.identity }),
+    ...(resource.alsoServedAs ?? []).map((form) =>
+      lazily(() => definition(form.schema), {
+        definition: resource,
+        identity: form.identity,
+        convert: form as unknown as NonNullable<ServedResource['convert']>,
+      }),
+    ),
+  ];
+}
+
+export function catalogOf(
+  builtIn: readonly ResourceDefinition[] = DEFINITIONS,
+  custom: readonly ResourceDefinition[] = [],
+): Catalog {
+  const definitions = [...builtIn, ...custom];
+  const served = definitions.flatMap(servedForms);
+  const byResource = new Map<string, ServedResource>();
+  const byKind = new Map<string, ServedResource>();
+  for (const each of served) {
+    const { identity } = each;
+    const apiVersion = apiVersionOf(identity);
+    // The first wins: a custom resource cannot take a built-in one's place.
+    if (!byResource.has(`${apiVersion} ${identity.resource}`))
+      byResource.set(`${apiVersion} ${identity.resource}`, each);
+    if (!byKind.has(`${apiVersion} ${identity.kind}`)) byKind.set(`${apiVersion} ${identity.kind}`, each);
+  }
+  const byGroupResource = new Map(definitions.toReversed().map((each) => [groupResourceOf(each.identity), each]));
+  return {
+    definitions,
+    served,
+    findResource: (group, version, resource) => byResource.get(`${apiVersionOf({ group, version })} ${resource}`),
+    findKind: (apiVersion, kind) => byKind.get(`${apiVersion} ${kind}`),
+    findGroupResource: (groupResource) => byGroupResource.get(groupResource),
+  };
+}

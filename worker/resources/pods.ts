@@ -1,0 +1,104 @@
+/**
+ * `v1 Pod`: the definition. Its parts: `pod-defaults.ts`, `pod-validation.ts`, `pod-update.ts`, `pod-columns.ts`.
+ * Scheduling, running and deleting pods are other rooms' business.
+ */
+import { type Container, PODS, type Pod, type PodSpec, type Volume } from '../../shared/api/core.ts';
+import { isTerminal, qosClassOf } from '../../shared/pods.ts';
+import type { IndexEntry } from '../store/store.ts';
+import type { ResourceDefinition } from './definition.ts';
+import { POD_COLUMNS } from './pod-columns.ts';
+import { defaultPod } from './pod-defaults.ts';
+import { validatePodUpdate } from './pod-update.ts';
+import { validatePodSpec } from './pod-validation.ts';
+import { ALL_VERBS } from './verbs.ts';
+
+const DEFAULT_GRACE_SECONDS = 30;
+
+function namesInContainer({ env, envFrom }: Container): string[] {
+  return [
+    ...(env ?? []).flatMap(({ valueFrom }) => [
+      ...(valueFrom?.configMapKeyRef?.name ? [`configmaps/${valueFrom.configMapKeyRef.name}`] : []),
+      ...(valueFrom?.secretKeyRef?.name ? [`secrets/${valueFrom.secretKeyRef.name}`] : []),
+    ]),
+    ...(envFrom ?? []).flatMap(({ configMapRef, secretRef }) => [
+      ...(configMapRef?.name ? [`configmaps/${configMapRef.name}`] : []),
+      ...(secretRef?.name ? [`secrets/${secretRef.name}`] : []),
+    ]),
+  ];
+}
+
+function namesInVolume({ configMap, secret, projected }: Volume): string[] {
+  return [
+    ...(configMap?.name ? [`configmaps/${configMap.name}`] : []),
+    ...(secret?.secretName ? [`secrets/${secret.secretName}`] : []),
+    ...(projected?.sources ?? []).flatMap((source) => [
+      ...(source.configMap?.name ? [`configmaps/${source.configMap.name}`] : []),
+      ...(source.secret?.name ? [`secrets/${source.secret.name}`] : []),
+    ]),
+  ];
+}
+
+/** The ConfigMaps and Secrets that a pod needs, as `configmaps/NAME` and `secrets/NAME`, each once. */
+export function usesOf(spec: PodSpec): string[] {
+  const names = [
+    ...(spec.volumes ?? []).flatMap(namesInVolume),
+    ...[...(spec.containers ?? []), ...(spec.initContainers ?? [])].flatMap(namesInContainer),
+    ...(spec.imagePullSecrets ?? []).flatMap(({ name }) => (name ? [`secrets/${name}`] : [])),
+  ];
+  return [...new Set(names)];
+}
+
+const entriesOf = (pod: Pod): IndexEntry[] => usesOf(pod.spec).map((value) => ({ index: 'uses', value }));
+
+export const PODS_DEFINITION: ResourceDefinition<Pod> = {
+  identity: PODS,
+  singular: 'pod',
+  listKind: 'PodList',
+  shortNames: ['po'],
+  categories: ['all'],
+  verbs: ALL_VERBS,
+  subresources: [
+    'attach',
+    'binding',
+    'ephemeralcontainers',
+    'eviction',
+    'exec',
+    'log',
+    'portforward',
+    'proxy',
+    'resize',
+    'status',
+  ],
+  schema: 'io.k8s.api.core.v1.Pod',
+  generation: true,
+  unconditionalUpdate: true,
+  default(draft) {
+    draft.spec ??= { containers: [] };
+    defaultPod(draft.spec);
+  },
+  prepareCreate(draft) {
+    draft.status = { phase: 'Pending', qosClass: qosClassOf(draft.spec) };
+  },
+  prepareUpdate(draft, current) {
+    // Kubernetes: a node port of a pod is set by binding alone, but an update that leaves the name out keeps it.
+    if (!draft.spec.nodeName && current.spec.nodeName) draft.spec.nodeName = current.spec.nodeName;
+  },
+  validate: (draft) => validatePodSpec(draft.spec, 'spec'),
+  validateUpdate: validatePodUpdate,
+  gracePeriodSeconds(pod) {
+    if (!pod.spec.nodeName || isTerminal(pod)) return 0;
+    return pod.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS;
+  },
+  fields: ({ spec, status }) => ({
+    'spec.nodeName': spec.nodeName ?? '',
+    'spec.restartPolicy': spec.restartPolicy ?? '',
+    'spec.schedulerName': spec.schedulerName ?? '',
+    'spec.serviceAccountName': spec.serviceAccountName ?? '',
+    'spec.hostNetwork': String(spec.hostNetwork ?? false),
+    'status.phase': status?.phase ?? '',
+    'status.podIP': status?.podIPs?.[0]?.ip ?? status?.podIP ?? '',
+    'status.nominatedNodeName': status?.nominatedNodeName ?? '',
+  }),
+  entries: entriesOf,
+  columns: POD_COLUMNS,
+};
