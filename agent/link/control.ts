@@ -1,0 +1,154 @@
+/**
+ * The control socket: says hello, takes deltas into the replica and acknowledges them, sends reports until they are
+ * answered, says goodbye. The protocol is `shared/link/protocol.ts`; keeping the socket up is `kept-socket.ts`.
+ */
+import type { Status } from '../../shared/api/meta.ts';
+import { StatusError } from '../../shared/errors.ts';
+import { type Delta, type DownMessage, type Hello, LINK_VERSION, type UpMessage } from '../../shared/link/protocol.ts';
+import { type Dial, KeptSocket, type OutSocket, type Timers } from './kept-socket.ts';
+import type { LinkLog, LinkSettings } from './link.ts';
+import type { SqliteReplica, Touched } from './replica.ts';
+import type { ReportBox } from './reports.ts';
+
+export interface ControlParts {
+  settings: Pick<LinkSettings, 'nodeName' | 'agentVersion' | 'machineId' | 'registration'>;
+  dial: Dial;
+  timers: Timers;
+  random(): number;
+  log: LinkLog;
+  replica: SqliteReplica;
+  reports: ReportBox;
+  onTouched(touched: ReadonlySet<Touched>): void;
+  /** The first answer of this run: welcome (undefined), or why the cluster will not have this minion. */
+  onVerdict(error: StatusError | undefined): void;
+  /** The server answered the upgrade with this HTTP status. */
+  onHttpStatus(status: number): void;
+}
+
+/** Changes that come together travel together. */
+const GATHER_MS = 5;
+
+export class Control {
+  private readonly parts: ControlParts;
+  private readonly kept: KeptSocket;
+  private socket: OutSocket | undefined;
+  private epoch: string | undefined;
+  /** Parts of a delta whose end has not come yet. */
+  private unfinished: Delta[] = [];
+  private flushDue = false;
+
+  constructor(parts: ControlParts) {
+    this.parts = parts;
+    const { dial, timers, random, log } = parts;
+    this.kept = new KeptSocket({
+      name: 'control',
+      dial,
+      timers,
+      random,
+      log,
+      onOpen: (socket) => this.opened(socket),
+      onText: (text) => this.take(JSON.parse(text) as DownMessage),
+      onDown: (_reason, status) => this.lost(status),
+    });
+  }
+
+  start(): void {
+    this.kept.start();
+  }
+
+  get welcomed(): boolean {
+    return this.epoch !== undefined;
+  }
+
+  /** Something was put into the report box. */
+  wake(): void {
+    if (this.flushDue || !this.welcomed) return;
+    this.flushDue = true;
+    this.parts.timers.after(GATHER_MS, () => {
+      this.flushDue = false;
+      this.flush();
+    });
+  }
+
+  async stop(goodbye?: string): Promise<void> {
+    if (goodbye !== undefined && this.welcomed) this.send({ type: 'goodbye', reason: goodbye });
+    await this.kept.stop('the agent stops');
+  }
+
+  private opened(socket: OutSocket): void {
+    this.socket = socket;
+    const { nodeName, agentVersion, machineId, registration } = this.parts.settings;
+    const resume = this.parts.replica.position();
+    this.send({
+      type: 'hello',
+      version: LINK_VERSION,
+      node: nodeName,
+      agentVersion,
+      machineId,
+      registration: registration(),
+      ...(resume ? { resume } : {}),
+    } satisfies Hello);
+  }
+
+  private lost(status: number | undefined): void {
+    this.socket = undefined;
+    this.epoch = undefined;
+    this.unfinished = [];
+    this.parts.reports.giveBack();
+    if (status !== undefined) this.parts.onHttpStatus(status);
+  }
+
+  private take(message: DownMessage): void {
+    const { replica, reports, log } = this.parts;
+    switch (message.type) {
+      case 'welcome':
+        this.epoch = message.epoch;
+        this.kept.settled();
+        if (replica.setWelcome(message)) this.parts.onTouched(new Set(['welcome']));
+        log.info({ epoch: message.epoch, nodeCIDR: message.nodeCIDR }, 'welcomed by the cluster');
+        this.parts.onVerdict(undefined);
+        this.wake();
+        return;
+      case 'delta':
+        this.unfinished.push(message);
+        if (!message.more) this.applyDelta();
+        return;
+      case 'reported':
+        reports.answered(message.id);
+        for (const { namespace = '', name = '', status } of message.refused ?? []) {
+          log.warn({ namespace, name, code: status.code }, `a report was refused: ${status.message ?? ''}`);
+        }
+        this.wake();
+        return;
+      case 'refused':
+        this.refused(message.status);
+        return;
+    }
+  }
+
+  private applyDelta(): void {
+    const parts = this.unfinished;
+    const last = parts.at(-1);
+    this.unfinished = [];
+    if (this.epoch === undefined || last === undefined) return;
+    const touched = this.parts.replica.apply(this.epoch, parts);
+    this.send({ type: 'acknowledge', epoch: this.epoch, revision: last.revision });
+    if (touched.size > 0) this.parts.onTouched(touched);
+  }
+
+  private refused(status: Status): void {
+    const { code = 500, reason = 'InternalError', message = 'refused' } = status;
+    this.parts.log.error({ code, reason }, `the cluster refuses this minion: ${message}`);
+    this.parts.onVerdict(new StatusError(code, reason, message, status.details));
+  }
+
+  private flush(): void {
+    if (!this.welcomed) return;
+    const report = this.parts.reports.take();
+    if (report !== undefined) this.send(report);
+  }
+
+  private send(message: UpMessage): void {
+    this.socket?.send(JSON.stringify(message));
+  }
+}
