@@ -258,6 +258,26 @@ export function storeContract(open: () => Promise<StoreHarness>): void {
     });
   });
 
+  withStore('what was asked for after the commit happens after it, and only then', async ({ use }) => {
+    await use((store) => {
+      const heard: string[] = [];
+      store.onCommit(() => heard.push('listener'));
+      store.transact((transaction) => {
+        transaction.put(keyOf('a'), [], text);
+        transaction.afterCommit(() => heard.push('outer'));
+        expect(() =>
+          store.transact((inner) => {
+            inner.afterCommit(() => heard.push('undone'));
+            throw new Error('on purpose');
+          }),
+        ).toThrow('on purpose');
+        expect(heard).toEqual([]);
+      });
+      store.transact((transaction) => transaction.afterCommit(() => heard.push('without a change')));
+      expect(heard).toEqual(['listener', 'outer', 'without a change']);
+    });
+  });
+
   // ---- Reading -----------------------------------------------------------------------------------------------------
 
   withStore('lists go by namespace and name, in code point order, one resource at a time', async ({ use }) => {

@@ -65,6 +65,7 @@ const TABLES = [
    ) WITHOUT ROWID`,
   'CREATE INDEX work_due ON work (due_ms)',
   // The etcd keyspace: the same shape, with bytes for keys and values, and several changes (`sub`) in one revision.
+  // Lease numbers are text: they have all 64 bits. '0' is no lease.
   `CREATE TABLE etcd_log (
      revision INTEGER NOT NULL,
      sub INTEGER NOT NULL,
@@ -81,10 +82,7 @@ const TABLES = [
   `CREATE TABLE etcd_keys (
      key BLOB PRIMARY KEY,
      revision INTEGER NOT NULL,
-     sub INTEGER NOT NULL,
-     create_revision INTEGER NOT NULL,
-     version INTEGER NOT NULL,
-     lease TEXT NOT NULL
+     sub INTEGER NOT NULL
    ) WITHOUT ROWID`,
   'CREATE TABLE etcd_leases (id TEXT PRIMARY KEY, ttl INTEGER NOT NULL, expires_ms INTEGER NOT NULL) WITHOUT ROWID',
   'CREATE TABLE etcd_attached (lease TEXT NOT NULL, key BLOB NOT NULL, PRIMARY KEY (lease, key)) WITHOUT ROWID',

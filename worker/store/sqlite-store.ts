@@ -45,6 +45,7 @@ interface OpenTransaction {
   nowMs: number;
   revision: number;
   changes: Change[];
+  afterCommit: (() => void)[];
   /** Set while a write is under way; still set afterwards when it failed. */
   writing: boolean;
 }
@@ -69,8 +70,8 @@ export class SqliteStore implements Store {
   readonly #clock: () => number;
   readonly #work: WorkTable;
   readonly #listeners: Listener[] = [];
-  /** Commits not yet heard of; exists while listeners are being called. */
-  #publishing: Change[][] | undefined;
+  /** Calls not yet made for what was committed; exists while they are being made. */
+  #calling: (() => void)[] | undefined;
   #open: OpenTransaction | undefined;
 
   constructor(sql: Sql, options: SqliteStoreOptions) {
@@ -151,6 +152,7 @@ export class SqliteStore implements Store {
       nowMs: this.#clock(),
       revision: positionOf(this.#sql).revision,
       changes: [],
+      afterCommit: [],
       writing: false,
     };
     this.#open = open;
@@ -165,13 +167,16 @@ export class SqliteStore implements Store {
       this.#open = undefined;
       this.#work.forget();
     }
-    if (open.changes.length > 0) this.#publish(open.changes);
+    const { changes } = open;
+    const calls = changes.length === 0 ? [] : this.#listeners.map((listener) => () => listener(changes));
+    this.#call([...calls, ...open.afterCommit]);
     return result;
   }
 
   #nested<T>(open: OpenTransaction, body: (transaction: Transaction) => T): T {
     const { revision, writing } = open;
     const changes = open.changes.length;
+    const afterCommit = open.afterCommit.length;
     const work = this.#work.mark();
     try {
       return this.#sql.transaction(() => this.#run(open, body));
@@ -179,6 +184,7 @@ export class SqliteStore implements Store {
       open.revision = revision;
       open.writing = writing;
       open.changes.length = changes;
+      open.afterCommit.length = afterCommit;
       this.#work.rollBackTo(work);
       throw error;
     }
@@ -220,27 +226,26 @@ export class SqliteStore implements Store {
       changesSince: (revision, filter) => store.changesSince(revision, filter),
       put: (key, entries, serialise, expected) => store.#put(opened(), key, entries, serialise, expected),
       delete: (key, serialise, expected) => store.#delete(opened(), key, serialise, expected),
+      afterCommit: (callback) => opened().afterCommit.push(callback),
       enqueue: (queue, key, dueMs) => store.#work.enqueue(queue, key, dueMs ?? opened().nowMs),
     };
     return transaction;
   }
 
-  #publish(changes: Change[]): void {
-    if (this.#publishing !== undefined) {
-      this.#publishing.push(changes);
+  #call(calls: (() => void)[]): void {
+    if (this.#calling !== undefined) {
+      this.#calling.push(...calls);
       return;
     }
-    this.#publishing = [changes];
-    for (let batch = this.#publishing.shift(); batch !== undefined; batch = this.#publishing.shift()) {
-      for (const listener of this.#listeners) {
-        try {
-          listener(batch);
-        } catch (error) {
-          console.error('a listener of the store failed on a commit', error instanceof Error ? error.stack : error);
-        }
+    this.#calling = calls;
+    for (let call = calls.shift(); call !== undefined; call = calls.shift()) {
+      try {
+        call();
+      } catch (error) {
+        console.error('a listener of the store failed on a commit', error instanceof Error ? error.stack : error);
       }
     }
-    this.#publishing = undefined;
+    this.#calling = undefined;
   }
 
   // ---- Writes ------------------------------------------------------------------------------------------------------

@@ -114,6 +114,8 @@ export interface Transaction extends Reader {
    * too: what is queued and finished inside one outermost transaction costs no row. The rest is written by the commit.
    */
   enqueue(queue: string, key: string, dueMs?: number): void;
+  /** Called once after the outermost transaction committed, in its place among the listeners; never after a rollback. */
+  afterCommit(callback: () => void): void;
 }
 
 export interface Store extends Reader {
