@@ -15,8 +15,8 @@ const ROWS: Record<'worker' | 'agent', string[][]> = {
     ['worker/cluster.ts', 'worker/relay.ts', 'worker/index.ts'],
   ],
   agent: [
-    ['agent/runtime', 'agent/network', 'agent/proxy', 'agent/dns', 'agent/config.ts', 'agent/node-facts.ts'],
-    ['agent/pods'],
+    ['agent/runtime', 'agent/network', 'agent/proxy', 'agent/dns', 'agent/config.ts'],
+    ['agent/pods', 'agent/node'],
     ['agent/link'],
     ['agent/main.ts', 'agent/cli'],
   ],

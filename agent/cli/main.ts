@@ -1,1 +1,210 @@
-console.log('hello', process.version, process.argv.slice(2));
+/**
+ * The `longshore` command line: which commands there are and what their flags mean. What each does is in `commands/`; what
+ * has to be on the machine before is seen to by `longshore.mjs`, which runs this file on the pinned Node.
+ */
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { LONGSHORE_VERSION } from '../../shared/defaults.ts';
+import type { AgentConfig } from '../config.ts';
+import { runAgent } from '../main.ts';
+import { readMachineId } from '../node/facts.ts';
+import { readKubeconfig } from './cluster-access.ts';
+import { down } from './commands/down.ts';
+import { hashOfAuthorityPem, join } from './commands/join.ts';
+import { start, supervise } from './commands/start.ts';
+import { status } from './commands/status.ts';
+import { hostAddresses } from './control-plane/host-names.ts';
+import { DEFAULT_DATA_DIR, layoutOf } from './control-plane/layout.ts';
+import { type Flags, readKeptSettings, resolveSettings, type Settings } from './settings.ts';
+import { adminToken, joinToken, minionToken } from './tokens.ts';
+
+interface GivenFlags {
+  dataDir: string;
+  apiPort?: number;
+  publicPort?: number;
+  listen?: string[];
+  publicUrl?: string;
+  nodeName?: string;
+  nodeIp?: string;
+  dockerSocket?: string;
+  instance?: string;
+  dnsPort?: number;
+  manifestDir?: string;
+}
+
+function port(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 65535) throw new InvalidArgumentError('a port is 1 to 65535.');
+  return value;
+}
+
+const gather = (address: string, before: string[] = []) => [...before, address];
+
+const dataDirOption = () =>
+  new Option('--data-dir <folder>', 'where everything is kept').env('LONGSHORE_DATA_DIR').default(DEFAULT_DATA_DIR);
+/** Read by longshore.mjs, before this file runs; here for the help text. */
+const noInstallOption = () => new Option('--no-install', 'install nothing: say what is missing and end');
+
+function withMinionOptions(command: Command): Command {
+  return command
+    .addOption(dataDirOption())
+    .addOption(noInstallOption())
+    .option('--node-name <name>', 'name of this minion (default: the host name)')
+    .option('--node-ip <address>', 'address by which other minions reach this one (default: found)')
+    .option('--docker-socket <path>', 'the Docker engine to run pods on')
+    .option('--instance <name>', 'told apart from other minions on the same engine by this')
+    .option('--dns-port <port>', 'port of the cluster DNS', port)
+    .option('--manifest-dir <folder>', 'pods from manifest files in this folder');
+}
+
+function withControlPlaneOptions(command: Command): Command {
+  return withMinionOptions(command)
+    .option('--detach', 'return once all is up; `longshore down` ends it')
+    .option('--listen <address>', 'serve other machines at this address too (may be repeated; 0.0.0.0 for all)', gather)
+    .option('--api-port <port>', 'port of the API (default: 6443)', port)
+    .option('--public-port <port>', 'port of public Services (default: 8080)', port)
+    .option('--public-url <url>', 'how public Services are addressed, with {name} and {namespace}');
+}
+
+function settingsFrom(given: GivenFlags): Settings {
+  const flags: Flags = {
+    apiPort: given.apiPort,
+    publicPort: given.publicPort,
+    listen: given.listen,
+    publicUrl: given.publicUrl,
+    minion: {
+      nodeName: given.nodeName,
+      nodeIP: given.nodeIp,
+      dockerSocket: given.dockerSocket,
+      instance: given.instance,
+      dnsPort: given.dnsPort,
+      manifestDir: given.manifestDir,
+    },
+  };
+  return resolveSettings(given.dataDir, readKeptSettings(given.dataDir), flags);
+}
+
+const program = new Command('longshore')
+  .description('A Kubernetes control plane that nobody has to run.')
+  .version(LONGSHORE_VERSION);
+
+type StartFlags = GivenFlags & { detach?: boolean };
+
+withControlPlaneOptions(program.command('start'))
+  .description('control plane, a minion on this machine, and the example; in the foreground unless detached')
+  .action((given: StartFlags) => start(settingsFrom(given), { detach: given.detach === true, example: true }));
+
+withControlPlaneOptions(program.command('up'))
+  .description('as start, without the example')
+  .action((given: StartFlags) => start(settingsFrom(given), { detach: given.detach === true, example: false }));
+
+program
+  .command('supervise', { hidden: true })
+  .addOption(dataDirOption())
+  .action((given: GivenFlags) => supervise(settingsFrom(given)));
+
+program
+  .command('down')
+  .description('end what start, up or join began; pods go on running')
+  .addOption(dataDirOption())
+  .option('--purge', 'also remove pods, networks, rules and files: everything')
+  .action((given: GivenFlags & { purge?: boolean }) => down(settingsFrom(given), { purge: given.purge === true }));
+
+program
+  .command('kubeconfig')
+  .description('print the kubeconfig of the administrator')
+  .addOption(dataDirOption())
+  .action((given: GivenFlags) => {
+    process.stdout.write(readKubeconfig(layoutOf(given.dataDir)));
+  });
+
+program
+  .command('status')
+  .description('what runs here')
+  .addOption(dataDirOption())
+  .action(async (given: GivenFlags) => {
+    process.exitCode = await status(settingsFrom(given));
+  });
+
+interface JoinFlags extends GivenFlags {
+  server: string;
+  token: string;
+  caFile?: string;
+  caHash?: string;
+  detach?: boolean;
+}
+
+withMinionOptions(program.command('join'))
+  .description('make this machine a minion of a control plane elsewhere')
+  .requiredOption('--server <url>', 'the cluster')
+  .requiredOption('--token <token>', 'a join token, from `longshore token create --join`')
+  .addOption(new Option('--ca-file <path>', "the authority that signed the server's certificate, as PEM"))
+  .addOption(new Option('--ca-hash <hash>', "that authority's hash, sha256:…").conflicts('caFile'))
+  .option('--detach', 'run in the background')
+  .action((given: JoinFlags) =>
+    join(settingsFrom(given), {
+      server: given.server,
+      token: given.token,
+      caFile: given.caFile,
+      caHash: given.caHash,
+      detach: given.detach === true,
+    }),
+  );
+
+interface TokenFlags extends GivenFlags {
+  join?: boolean;
+  admin?: boolean;
+  minion?: string;
+  machineId?: string;
+}
+
+program
+  .command('token')
+  .description('tokens of this cluster')
+  .command('create')
+  .description('mint a token from the root secret of the data directory')
+  .addOption(dataDirOption())
+  .addOption(new Option('--join', 'for machines that are to join; lasts a day').conflicts(['minion', 'admin']))
+  .addOption(new Option('--minion <name>', 'for one minion').conflicts(['join', 'admin']))
+  .option('--machine-id <id>', "with --minion: the machine's /etc/machine-id (default: this machine's)")
+  .addOption(new Option('--admin', 'for everything').conflicts(['join', 'minion']))
+  .action(async (given: TokenFlags) => {
+    const layout = layoutOf(given.dataDir);
+    if (given.admin === true) return print(await adminToken(layout));
+    if (given.minion !== undefined) {
+      return print(await minionToken(layout, given.minion, given.machineId ?? readMachineId(layout.agent)));
+    }
+    if (given.join !== true) throw new Error('say for whom: --join, --minion NAME or --admin');
+    const token = await joinToken(layout);
+    print(token);
+    sayHowToJoin(settingsFrom(given), token);
+  });
+
+const print = (line: string) => void process.stdout.write(`${line}\n`);
+
+/** The whole command, on standard error, so that the token alone can be captured. */
+function sayHowToJoin(settings: Settings, token: string): void {
+  const hash = hashOfAuthorityPem(readFileSync(layoutOf(settings.dataDir).caCertificate, 'utf8'));
+  const wildcard = settings.listen.some((each) => each === '0.0.0.0' || each === '::');
+  const address = wildcard ? hostAddresses()[0] : settings.listen[0];
+  const command = `npx longshore join --server https://${address ?? 'ADDRESS'}:${settings.apiPort} --ca-hash ${hash} --token ${token}`;
+  const note =
+    address === undefined ? '\n(This control plane serves this machine alone: start it with --listen ADDRESS.)' : '';
+  process.stderr.write(`On the other machine, in a clone:\n  ${command}${note}\n`);
+}
+
+program
+  .command('agent')
+  .description('run the minion alone, from a configuration file (JSON of AgentConfig)')
+  .requiredOption('--config <file>', 'the configuration')
+  .action((given: { config: string }) => runAgent(JSON.parse(readFileSync(given.config, 'utf8')) as AgentConfig));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // A reason for whoever runs the command; the stack is for whoever mends it.
+  const text = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`longshore: ${text}\n`);
+  if (process.env.LONGSHORE_DEBUG !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  process.exitCode = 1;
+}

@@ -6,7 +6,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AGENT_DEFAULTS, type AgentConfig } from '../config.ts';
-import { readMachineId } from '../node-facts.ts';
+import { readMachineId } from '../node/facts.ts';
 import { ControlPlane, PROJECT } from './control-plane/control-plane.ts';
 import { KeptProcess } from './control-plane/kept-process.ts';
 import { type Layout, layoutOf } from './control-plane/layout.ts';

@@ -14,7 +14,7 @@ import { layoutOf } from '../../agent/cli/control-plane/layout.ts';
 import { kubeconfig } from '../../agent/cli/kubeconfig.ts';
 import { adminToken, minionToken } from '../../agent/cli/tokens.ts';
 import { AGENT_DEFAULTS, type AgentConfig } from '../../agent/config.ts';
-import { readMachineId } from '../../agent/node-facts.ts';
+import { readMachineId } from '../../agent/node/facts.ts';
 
 export interface ControlPlane {
   /** `https://127.0.0.1:PORT`. */

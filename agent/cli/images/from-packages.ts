@@ -38,7 +38,7 @@ export const RECIPES: Recipe[] = [
     image: MADE_IMAGES.nginx ?? '',
     packages: ['nginx'],
     programs: ['/usr/sbin/nginx'],
-    folders: ['/var/lib/nginx', '/var/log/nginx', '/run', '/pages', '/usr/share/nginx'],
+    folders: ['/var/lib/nginx', '/var/log/nginx', '/run', '/usr/share/nginx'],
     changes: ['CMD ["nginx", "-g", "daemon off;"]', 'EXPOSE 80'],
   },
   {

@@ -8,8 +8,8 @@ import { createSocket } from 'node:dgram';
 import { existsSync, mkdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import { arch, availableParallelism, hostname, networkInterfaces, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { NodeCondition, NodeStatus } from '../shared/api/core.ts';
-import { KUBERNETES_VERSION } from '../shared/defaults.ts';
+import type { NodeCondition, NodeStatus } from '../../shared/api/core.ts';
+import { KUBERNETES_VERSION } from '../../shared/defaults.ts';
 
 const KIB = 1024;
 /** A kubelet's default eviction thresholds: what is left below them is not for pods. */
@@ -182,7 +182,7 @@ export async function findNodeIP(server: string): Promise<string> {
     if (address !== undefined && !address.startsWith('127.') && address !== '0.0.0.0') return address;
   }
   const any = Object.entries(networkInterfaces())
-    .filter(([name]) => !/^(cni|flannel|docker|br-|veth)/.test(name))
+    .filter(([name]) => !/^(cni|lsh|flannel|docker|br-|veth)/.test(name))
     .flatMap(([, each]) => each ?? [])
     .find((each) => !each.internal && each.family === 'IPv4');
   if (any === undefined) throw new Error('this machine has no IPv4 address but loopback; give one with --node-ip');

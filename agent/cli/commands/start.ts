@@ -1,0 +1,175 @@
+/**
+ * `longshore start` and `longshore up`: the control plane and a minion on this machine, in the foreground or detached;
+ * `start` also runs the example and ends with its URLs.
+ */
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Node } from '../../../shared/api/core.ts';
+import type { KubeList } from '../../../shared/api/meta.ts';
+import type { ApiClient } from '../api-client.ts';
+import { clusterClient } from '../cluster-access.ts';
+import { apiUrlOf, PROJECT } from '../control-plane/control-plane.ts';
+import { type Layout, layoutOf } from '../control-plane/layout.ts';
+import { applyMission, NAMESPACE, verifyServices, watchMission } from '../example/mission.ts';
+import { ProgressTable } from '../example/progress-table.ts';
+import { engineApi } from '../images/engine-api.ts';
+import { keepSettings, type Settings } from '../settings.ts';
+import { runningSupervisor, Supervisor } from '../supervisor.ts';
+
+const CONTROL_PLANE_MS = 45_000;
+const NODE_READY_MS = 60_000;
+/** Images may have to be pulled over a slow line. */
+const EXAMPLE_MS = 600_000;
+const ANSWER_MS = 30_000;
+
+export interface StartOptions {
+  detach: boolean;
+  example: boolean;
+}
+
+const print = (line: string) => void process.stdout.write(`${line}\n`);
+
+/** Runs until it is told to end, or returns once all is up (`detach`, or when it ran already). */
+export async function start(settings: Settings, options: StartOptions): Promise<void> {
+  const layout = layoutOf(settings.dataDir);
+  const running = runningSupervisor(layout);
+  if (running !== undefined) {
+    print(`Longshore runs already (process ${running}).`);
+    await bringUp(layout, settings, options);
+  } else if (options.detach) {
+    print('Starting the control plane and a minion …');
+    await startDetached(layout, settings);
+    await bringUp(layout, settings, options);
+  } else {
+    await runInForeground(layout, settings, options);
+  }
+}
+
+async function runInForeground(layout: Layout, settings: Settings, options: StartOptions): Promise<void> {
+  const supervisor = new Supervisor(settings, print);
+  const { promise: told, resolve: tell } = Promise.withResolvers<NodeJS.Signals>();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', GOODBYE] as const) process.on(signal, () => tell(signal));
+  print('Starting the control plane and a minion …');
+  try {
+    await supervisor.start();
+    const interrupted = told.then(() => true);
+    const failed = await Promise.race([interrupted, bringUp(layout, settings, options).then(() => false)]);
+    if (!failed) print('Ctrl-C ends it; pods go on running and are taken up again at the next start.');
+    const signal = await told;
+    print(`\nEnding (pods go on running; \`npx longshore down --purge\` removes everything) …`);
+    await supervisor.stop(signal === GOODBYE);
+  } catch (error) {
+    await supervisor.stop(false);
+    throw error;
+  }
+}
+
+/** `longshore down` sends this: the cluster is told that the minion goes. */
+const GOODBYE = 'SIGUSR2';
+
+/** The detached process' own main: no terminal, ends by signal. */
+export async function supervise(settings: Settings): Promise<void> {
+  const supervisor = new Supervisor(settings, (line) => print(`${new Date().toISOString()} ${line}`));
+  const { promise: told, resolve: tell } = Promise.withResolvers<NodeJS.Signals>();
+  for (const signal of ['SIGINT', 'SIGTERM', GOODBYE] as const) process.on(signal, () => tell(signal));
+  try {
+    await supervisor.start();
+  } catch (error) {
+    await supervisor.stop(false);
+    throw error;
+  }
+  await supervisor.stop((await told) === GOODBYE);
+}
+
+/** Starts `longshore supervise` in a session of its own; resolves when the API answers. */
+export async function startDetached(layout: Layout, settings: Settings): Promise<void> {
+  mkdirSync(layout.logs, { recursive: true, mode: 0o700 });
+  keepSettings(settings);
+  const logPath = join(layout.logs, 'longshore.log');
+  const log = openSync(logPath, 'a', 0o640);
+  const child = spawn(
+    process.execPath,
+    [
+      '--disable-warning=ExperimentalWarning',
+      join(PROJECT, 'agent/cli/main.ts'),
+      'supervise',
+      '--data-dir',
+      layout.dataDir,
+    ],
+    { detached: true, stdio: ['ignore', log, log] },
+  );
+  closeSync(log);
+  child.unref();
+  let ended: string | undefined;
+  child.once('exit', (code, signal) => {
+    ended = signal === null ? `exited with ${code}` : `was killed by ${signal}`;
+  });
+  const deadline = Date.now() + CONTROL_PLANE_MS;
+  // The agent's configuration is the last thing that a start writes, once the API answers.
+  while (runningSupervisor(layout) === undefined || !existsSync(layout.agentPid)) {
+    if (ended !== undefined || Date.now() > deadline) {
+      const tail = readFileSync(logPath, 'utf8').trimEnd().split('\n').slice(-15).join('\n');
+      throw new Error(`longshore ${ended ?? `did not come up within ${CONTROL_PLANE_MS / 1000} s`}:\n${tail}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Waits for the minion, then shows the example coming up, and says where everything is. */
+async function bringUp(layout: Layout, settings: Settings, options: StartOptions): Promise<void> {
+  const client = clusterClient(layout);
+  try {
+    await waitForNode(client, settings.minion.nodeName, layout);
+    print(`The API is at ${apiUrlOf(settings)}; minion ${settings.minion.nodeName} is Ready.`);
+    if (options.example) await runExample(client, settings);
+    else print(`\n  export KUBECONFIG=${layout.kubeconfig}`);
+    if (options.example) printWhatToTry(layout);
+  } finally {
+    client.close();
+  }
+}
+
+async function waitForNode(client: ApiClient, name: string, layout: Layout): Promise<void> {
+  const deadline = Date.now() + NODE_READY_MS;
+  for (;;) {
+    const { items } = await client.json<KubeList<Node>>('GET', '/api/v1/nodes');
+    const ready = items
+      .find((node) => node.metadata.name === name)
+      ?.status?.conditions?.find((each) => each.type === 'Ready');
+    if (ready?.status === 'True') return;
+    if (Date.now() > deadline) {
+      const tail = readFileSync(join(layout.logs, 'minion.log'), 'utf8').trimEnd().split('\n').slice(-15).join('\n');
+      throw new Error(
+        `minion ${name} is not Ready after ${NODE_READY_MS / 1000} s (${ready?.message ?? 'it has not joined'}):\n${tail}`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+async function runExample(client: ApiClient, settings: Settings): Promise<void> {
+  print(`\nThe example: two Services in namespace ${NAMESPACE}, nginx with MongoDB and nginx with Redis.`);
+  await applyMission(client, engineApi(settings.minion.dockerSocket), print);
+  const table = new ProgressTable(process.stdout);
+  await watchMission(
+    client,
+    (rows) => table.show(rows),
+    (rows) => rows.length > 0 && rows.every((row) => row.ready),
+    EXAMPLE_MS,
+  );
+  const services = await verifyServices(client, ANSWER_MS);
+  print('\nBoth Services answer:');
+  for (const { name, url } of services) print(`  ${name.padEnd(8)}${url}`);
+}
+
+function printWhatToTry(layout: Layout): void {
+  print(`
+  export KUBECONFIG=${layout.kubeconfig}
+
+Try:
+  kubectl get pods -o wide
+  kubectl exec deploy/board -c redis -- redis-cli get visits
+  kubectl scale deployment/shop --replicas=3
+`);
+}
