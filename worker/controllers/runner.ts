@@ -12,7 +12,8 @@
  * - A turn is bounded by `budget` reconciles, and what is left stays in the table: `nextDueMs` tells the caller when to come
  *   back. So two controllers that undo each other's work cost turns, but never hang the object.
  * - Nothing is remembered between turns. Dropping the object between any two of them loses nothing.
- * - `runDue` is called outside any transaction: what it did is not undone by whoever called it.
+ * - `runDue` may be called at the end of the transaction that caused the work (then what is done at once costs no row), or
+ *   with none open. In the first case only a failing commit undoes it, together with the change itself.
  */
 import { groupResourceOf } from '../../shared/api/meta.ts';
 import type { ObjectChange, Objects } from '../registry/objects.ts';

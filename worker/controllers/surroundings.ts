@@ -4,7 +4,7 @@
  */
 import type { Identity } from '../../shared/api/meta.ts';
 
-/** What the sockets tell of a minion. Reads sockets and their attachments only; writes nothing, wakes nobody. */
+/** What the sockets tell of a minion. Looks at sockets and their attachments only; nothing is stored. */
 export interface Liveness {
   connected(node: string): boolean;
   /**
@@ -12,6 +12,8 @@ export interface Liveness {
    * instance of the object knows; undefined when it does not know.
    */
   lastSeenMs(node: string): number | undefined;
+  /** Closes the minion's socket, which has been silent for too long: it is to come back with a hello. */
+  drop(node: string): void;
 }
 
 export interface Surroundings {

@@ -1,7 +1,7 @@
 /** NodeUnschedulable: a cordoned node takes only pods that tolerate it. */
 import { UNSCHEDULABLE_TAINT } from '../../shared/api/longshore.ts';
+import { tolerates } from '../../shared/taints.ts';
 import type { SchedulingPlugin } from './plugin.ts';
-import { tolerates } from './taint-toleration.ts';
 
 export const nodeUnschedulable: SchedulingPlugin = {
   name: 'NodeUnschedulable',

@@ -80,6 +80,7 @@ function keysOfPod({ type, object, previous }: ObjectChange<Pod>, objects: Objec
   const isNews =
     previous === undefined ||
     object.metadata.generation !== previous.metadata.generation ||
+    isGated(object) !== isGated(previous) ||
     JSON.stringify(object.metadata.labels) !== JSON.stringify(previous.metadata.labels);
   return isNews ? [keyOf(object)] : [];
 }
@@ -98,6 +99,11 @@ function looksTheSame({ object, previous }: ObjectChange<Node>): boolean {
 
 function schedule(pod: Pod, candidates: Candidates, context: ReconcileContext): void {
   const { objects } = context;
+  if (isGated(pod)) {
+    const message = 'Scheduling is blocked due to non-empty scheduling gates';
+    setUnscheduled(pod, { reason: 'SchedulingGated', message }, objects);
+    return;
+  }
   const decision = decide(pod, candidates.all(objects), PLUGINS, context.random);
   const { name, namespace = '', uid } = pod.metadata;
   if ('node' in decision) {
@@ -110,21 +116,28 @@ function schedule(pod: Pod, candidates: Candidates, context: ReconcileContext): 
     });
     return;
   }
-  explainPending(pod, decision.refusal, context);
+  objects.record(pod, {
+    type: 'Warning',
+    reason: 'FailedScheduling',
+    message: decision.refusal,
+    component: SCHEDULER_NAME,
+  });
+  setUnscheduled(pod, { reason: 'Unschedulable', message: decision.refusal }, objects);
 }
 
-function explainPending(pod: Pod, message: string, { objects, nowMs }: ReconcileContext): void {
+const isGated = (pod: Pod): boolean =>
+  ((pod.spec as { schedulingGates?: { name: string }[] }).schedulingGates ?? []).length > 0;
+
+function setUnscheduled(pod: Pod, why: { reason: string; message: string }, objects: Objects): void {
   const current = pod.status?.conditions?.find((condition) => condition.type === 'PodScheduled');
-  objects.record(pod, { type: 'Warning', reason: 'FailedScheduling', message, component: SCHEDULER_NAME });
-  if (current?.status === 'False' && current.reason === 'Unschedulable' && current.message === message) return;
+  if (current?.status === 'False' && current.reason === why.reason && current.message === why.message) return;
+  const since = current?.status === 'False' ? current.lastTransitionTime : undefined;
   const condition: PodCondition = {
     type: 'PodScheduled',
     status: 'False',
     lastProbeTime: null,
-    lastTransitionTime:
-      current?.status === 'False' ? (current.lastTransitionTime ?? formatTime(nowMs)) : formatTime(nowMs),
-    reason: 'Unschedulable',
-    message,
+    lastTransitionTime: since ?? formatTime(objects.nowMs),
+    ...why,
   };
   const conditions = [...(pod.status?.conditions ?? []).filter((each) => each !== current), condition];
   objects.updateStatus(PODS, { ...pod, status: { ...pod.status, conditions } });

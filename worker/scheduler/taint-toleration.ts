@@ -2,15 +2,9 @@
  * TaintToleration: a node's taints keep away pods that do not tolerate them; PreferNoSchedule only counts against it.
  * Source: https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/
  */
-import type { Pod, Taint, Toleration } from '../../shared/api/core.ts';
+import type { Pod, Taint } from '../../shared/api/core.ts';
+import { tolerates } from '../../shared/taints.ts';
 import { normaliseScores, type SchedulingPlugin } from './plugin.ts';
-
-export function tolerates(toleration: Toleration, taint: Taint): boolean {
-  if (toleration.effect && toleration.effect !== taint.effect) return false;
-  if (toleration.key && toleration.key !== taint.key) return false;
-  if (toleration.operator === 'Exists') return true;
-  return Boolean(toleration.key) && (toleration.value ?? '') === (taint.value ?? '');
-}
 
 const isTolerated = (pod: Pod, taint: Taint): boolean =>
   pod.spec.tolerations?.some((toleration) => tolerates(toleration, taint)) ?? false;

@@ -1,0 +1,34 @@
+/** Every controller, explicitly. The scheduler is one too, but of its own room: the composition root adds it. */
+import type { Controller } from './controller.ts';
+import { deployments } from './deployments.ts';
+import { endpointSlices } from './endpointslices.ts';
+import { createGarbageCollector } from './garbage-collector.ts';
+import { createHooks } from './hooks.ts';
+import { createNamespaces } from './namespaces.ts';
+import { nodeCIDRs } from './node-cidrs.ts';
+import { createNodes } from './nodes.ts';
+import { podGarbageCollector } from './pod-garbage-collector.ts';
+import { replicaSets } from './replicasets.ts';
+import { createRootCA } from './root-ca.ts';
+import { serviceAccounts } from './serviceaccounts.ts';
+import { createServices } from './services.ts';
+import type { Surroundings } from './surroundings.ts';
+import { taintEviction } from './taint-eviction.ts';
+
+export function createControllers(surroundings: Surroundings): Controller[] {
+  return [
+    createNamespaces(surroundings),
+    createGarbageCollector(surroundings),
+    serviceAccounts,
+    createRootCA(surroundings),
+    nodeCIDRs,
+    createNodes(surroundings),
+    taintEviction,
+    podGarbageCollector,
+    deployments,
+    replicaSets,
+    createServices(surroundings),
+    endpointSlices,
+    createHooks(surroundings),
+  ];
+}
