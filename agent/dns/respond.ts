@@ -1,0 +1,125 @@
+/** One query, one answer: from the cluster's zone, else from upstream. Knows messages, not sockets. */
+import { decode, encode, type Packet, type Answer as PacketAnswer } from 'dns-packet';
+import type { Forwarder } from './forwarder.ts';
+import { type Answer, type Lookup, lookup } from './lookup.ts';
+import {
+  ednsOf,
+  FORMERR,
+  failure,
+  HEADER_BYTES,
+  idOf,
+  isResponse,
+  NOTIMP,
+  opcodeOf,
+  questionOf,
+  REFUSED,
+  SERVFAIL,
+} from './message.ts';
+import type { Zone } from './records.ts';
+
+/** Larger than this is asked for again over TCP: it would not fit a frame of the overlay. */
+const MAX_UDP_BYTES = 1232;
+const RCODES = { NOERROR: 0, NXDOMAIN: 3 } as const;
+const AUTHORITATIVE = 0x0400;
+const RECURSION_DESIRED = 0x0100;
+const RECURSION_AVAILABLE = 0x0080;
+const TRUNCATED = 0x0200;
+
+export interface ResponderOptions {
+  zone: () => Zone;
+  forwarder: Forwarder;
+  /** In [0, 1): the order of several addresses. */
+  random: () => number;
+}
+
+/** undefined: not a query at all; silence is the only safe answer. */
+export async function respond(
+  query: Buffer,
+  transport: 'udp' | 'tcp',
+  options: ResponderOptions,
+): Promise<Buffer | undefined> {
+  if (query.length < HEADER_BYTES || isResponse(query)) return undefined;
+  if (opcodeOf(query) !== 0) return failure(query, NOTIMP);
+  const edns = questionOf(query) === undefined ? undefined : ednsOf(query);
+  const question = edns === undefined ? undefined : decodeQuestion(query);
+  if (edns === undefined || question === undefined) return failure(query, FORMERR);
+  if (question.class !== 'IN' || question.type === 'AXFR' || question.type === 'IXFR') return failure(query, REFUSED);
+
+  const found = lookup(options.zone(), question.name, question.type);
+  if (found === undefined) return (await options.forwarder.ask(query, transport)) ?? failure(query, SERVFAIL);
+  const beyond = found.chase === undefined ? [] : await chase(found.chase, question.type, options.forwarder);
+  const answers = shuffled([...found.answers, ...beyond], options.random);
+  const limit = transport === 'tcp' ? 65_535 : Math.min(edns.udpBytes, MAX_UDP_BYTES);
+  return pack(query, question, { ...found, answers }, edns.key !== '', limit);
+}
+
+interface Question {
+  name: string;
+  type: string;
+  class: string;
+}
+
+function decodeQuestion(query: Buffer): Question | undefined {
+  try {
+    const question = decode(query).questions?.[0];
+    return question === undefined
+      ? undefined
+      : { name: question.name, type: question.type, class: question.class ?? 'IN' };
+  } catch {
+    // Bytes from the network that are no DNS message: the caller answers FORMERR.
+    return undefined;
+  }
+}
+
+/** Stub resolvers do not follow aliases themselves: the addresses behind an external name go into the same answer. */
+async function chase(target: string, type: string, forwarder: Forwarder): Promise<PacketAnswer[]> {
+  const query = encode({
+    type: 'query',
+    id: 0,
+    flags: RECURSION_DESIRED,
+    questions: [{ type: type as 'A', name: target }],
+  });
+  const answer = (await forwarder.ask(query, 'udp')) ?? undefined;
+  const full =
+    answer !== undefined && (answer.readUInt16BE(2) & TRUNCATED) !== 0 ? await forwarder.ask(query, 'tcp') : answer;
+  return full === undefined ? [] : (decode(full).answers ?? []);
+}
+
+/** Clients take the first address; every one should be first at times. Aliases stay in front. */
+function shuffled<T extends { type: string }>(answers: readonly T[], random: () => number): T[] {
+  const addresses = answers.filter((answer) => answer.type === 'A' || answer.type === 'AAAA');
+  const others = answers.filter((answer) => answer.type !== 'A' && answer.type !== 'AAAA');
+  for (let last = addresses.length - 1; last > 0; last -= 1) {
+    const pick = Math.floor(random() * (last + 1));
+    const [a, b] = [addresses[last], addresses[pick]];
+    if (a !== undefined && b !== undefined) [addresses[last], addresses[pick]] = [b, a];
+  }
+  return [...others, ...addresses];
+}
+
+type Found = Omit<Lookup, 'answers'> & { answers: (Answer | PacketAnswer)[] };
+
+/** Leaves out first what was not asked for, then the last answers, until it fits; then it says so. */
+function pack(query: Buffer, question: Question, found: Found, edns: boolean, limitBytes: number): Buffer {
+  const flags = AUTHORITATIVE | RECURSION_AVAILABLE | (query.readUInt16BE(2) & RECURSION_DESIRED) | RCODES[found.rcode];
+  const opt = { type: 'OPT', name: '.', udpPayloadSize: MAX_UDP_BYTES, flags: 0, options: [] };
+  const build = (answers: number, additionals: boolean) =>
+    encode({
+      type: 'response',
+      id: idOf(query),
+      flags: flags | (answers < found.answers.length ? TRUNCATED : 0),
+      questions: [question],
+      answers: found.answers.slice(0, answers),
+      authorities: found.authorities,
+      additionals: [...(additionals ? found.additionals : []), ...(edns ? [opt] : [])],
+    } as Packet);
+  const whole = build(found.answers.length, true);
+  if (whole.length <= limitBytes) return whole;
+  let count = found.answers.length;
+  let message = build(count, false);
+  while (message.length > limitBytes && count > 0) {
+    count = Math.min(count - 1, Math.floor((count * limitBytes) / message.length));
+    message = build(count, false);
+  }
+  return message;
+}
