@@ -2,7 +2,7 @@
  * A bounded load on one address of this machine: so many requests over so many kept-alive connections, and what came of
  * it. Numbers are for ratios within one run; they mean nothing by themselves.
  */
-import { type Agent as HttpAgent, type IncomingMessage, request as httpRequest, type RequestOptions } from 'node:http';
+import { type Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { type Agent, request as httpsRequest } from 'node:https';
 
 export interface Call {
@@ -30,7 +30,10 @@ export interface LoadResult {
 }
 
 /** One call to its end; the body is read and dropped. */
-export function call(options: Pick<LoadOptions, 'url' | 'agent' | 'headers'>, each: Call): Promise<{ code: number; body: string }> {
+export function call(
+  options: Pick<LoadOptions, 'url' | 'agent' | 'headers'>,
+  each: Call,
+): Promise<{ code: number; body: string }> {
   const url = new URL(options.url);
   const settings: RequestOptions = {
     host: url.hostname,
@@ -48,7 +51,9 @@ export function call(options: Pick<LoadOptions, 'url' | 'agent' | 'headers'>, ea
     const onResponse = (response: IncomingMessage) => {
       const parts: Buffer[] = [];
       response.on('data', (part: Buffer) => parts.push(part));
-      response.once('end', () => resolve({ code: response.statusCode ?? 0, body: Buffer.concat(parts).toString('utf8') }));
+      response.once('end', () =>
+        resolve({ code: response.statusCode ?? 0, body: Buffer.concat(parts).toString('utf8') }),
+      );
       response.once('error', reject);
     };
     const made = url.protocol === 'https:' ? httpsRequest(settings, onResponse) : httpRequest(settings, onResponse);
@@ -85,5 +90,10 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   await Promise.all(Array.from({ length: options.connections }, worker));
   const seconds = (performance.now() - startedAt) / 1000;
   latencies.sort((a, b) => a - b);
-  return { perSecond: options.requests / seconds, p50Ms: percentile(latencies, 0.5), p99Ms: percentile(latencies, 0.99), codes };
+  return {
+    perSecond: options.requests / seconds,
+    p50Ms: percentile(latencies, 0.5),
+    p99Ms: percentile(latencies, 0.99),
+    codes,
+  };
 }

@@ -1,0 +1,119 @@
+/**
+ * The floor for a write or a read through workerd: a Worker that hands each request to one Durable Object, which does one
+ * SQLite put (or get) of the body and answers. No parsing, no routes, no authentication. Same TLS, same machine, same run.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { Agent, request } from 'node:https';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from '../support/eventually.ts';
+
+const WORKER = `
+import { DurableObject } from 'cloudflare:workers';
+export class Bare extends DurableObject {
+  constructor(ctx, env) {
+    super(ctx, env);
+    this.sql = ctx.storage.sql;
+    this.sql.exec('CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID');
+  }
+  async fetch(request) {
+    const key = new URL(request.url).pathname;
+    if (request.method === 'GET') {
+      const [row] = this.sql.exec('SELECT value FROM kv WHERE key = ?', key).toArray();
+      return row === undefined ? new Response('', { status: 404 }) : new Response(row.value);
+    }
+    this.sql.exec('INSERT OR REPLACE INTO kv (key, value) VALUES (?, ?)', key, await request.text());
+    return new Response('ok');
+  }
+}
+export default { fetch: (request, env) => env.BARE.get(env.BARE.idFromName('bare')).fetch(request) };
+`;
+
+const config = (port: number, compatibilityDate: string) => `
+using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "bare", worker = .worker),
+    (name = "objects", disk = (path = "objects", writable = true)),
+  ],
+  sockets = [(name = "api", address = "127.0.0.1:${port}", service = "bare",
+    https = (options = (), tlsOptions = (keypair = (privateKey = embed "key.pem", certificateChain = embed "certificate.pem"))))],
+);
+const worker :Workerd.Worker = (
+  modules = [(name = "worker", esModule = embed "worker.js")],
+  compatibilityDate = "${compatibilityDate}",
+  durableObjectNamespaces = [(className = "Bare", uniqueKey = "bare", enableSql = true)],
+  durableObjectStorage = (localDisk = "objects"),
+  bindings = [(name = "BARE", durableObjectNamespace = "Bare")],
+);
+`;
+
+export interface BareObject {
+  url: string;
+  stop(): Promise<void>;
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+export async function startBareObject(options: {
+  workerd: string;
+  key: string;
+  certificate: string;
+  compatibilityDate: string;
+}): Promise<BareObject> {
+  const directory = mkdtempSync(join(tmpdir(), 'longshore-bare-'));
+  mkdirSync(join(directory, 'objects'));
+  copyFileSync(options.key, join(directory, 'key.pem'));
+  copyFileSync(options.certificate, join(directory, 'certificate.pem'));
+  writeFileSync(join(directory, 'worker.js'), WORKER);
+  const port = await freePort();
+  writeFileSync(join(directory, 'config.capnp'), config(port, options.compatibilityDate));
+  const child: ChildProcess = spawn(options.workerd, ['serve', 'config.capnp'], {
+    cwd: directory,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  child.stderr?.on('data', (text: Buffer) => {
+    said += text.toString('utf8');
+  });
+  const stop = async () => {
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGKILL');
+      await ended;
+    }
+    rmSync(directory, { recursive: true, force: true });
+  };
+  const url = `https://127.0.0.1:${port}`;
+  const agent = new Agent({ rejectUnauthorized: false });
+  try {
+    await eventually(
+      'the bare object',
+      () =>
+        new Promise<boolean>((resolve, reject) => {
+          request(`${url}/x`, { agent }, (response) => {
+            response.resume();
+            resolve(response.statusCode === 404);
+          })
+            .once('error', reject)
+            .end();
+        }),
+      { timeoutMs: 15_000, describe: () => said },
+    );
+  } catch (error) {
+    await stop();
+    throw error;
+  } finally {
+    agent.destroy();
+  }
+  return { url, stop };
+}
