@@ -42,7 +42,7 @@ const FIELD = new RegExp(
 function parseModel(name: string, text: string): Model | undefined {
   const match = INTERFACE.exec(text);
   if (match === null) {
-    const comment = new RegExp(String.raw`(${COMMENT})export (?:type|interface)`).exec(text)?.[1] ?? '';
+    const comment = new RegExp(`(${COMMENT})export (?:type|interface)`).exec(text)?.[1] ?? '';
     return { name, description: plain(comment), fields: new Map() };
   }
   const fields = new Map<string, ModelField>();
