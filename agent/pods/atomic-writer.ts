@@ -3,7 +3,19 @@
  * name, a link `..data` to it that is replaced in one step, and a link for each file through `..data`. As kubelet does it,
  * because programs watch `..data`.
  */
-import { chmod, chown, lstat, mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 export interface PayloadFile {
@@ -68,10 +80,12 @@ async function linkTarget(link: string): Promise<string | undefined> {
 }
 
 async function holdsExactly(folder: string, payload: Payload): Promise<boolean> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    },
+  );
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   if (files.length !== payload.size) return false;
   for (const [path, { content, mode }] of payload) {

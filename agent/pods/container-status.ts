@@ -22,7 +22,8 @@ export function containerStatusOf(view: ContainerView, situation: Situation): Co
   const waiting = waitingOf(view, situation);
   const ended = attempts.find((each) => each.state === 'exited');
   // What is shown as the present state is not repeated as the last one.
-  const last = waiting === undefined && ended === newest ? attempts.slice(1).find((each) => each.state === 'exited') : ended;
+  const last =
+    waiting === undefined && ended === newest ? attempts.slice(1).find((each) => each.state === 'exited') : ended;
   const ran = newest?.state === 'created' ? attempts[1] : newest;
   return {
     name: spec.name,
@@ -46,12 +47,12 @@ function waitingOf(view: ContainerView, situation: Situation): ContainerState['w
   const { newest, spec } = view;
   if (newest?.state === 'running') return undefined;
   if (newest?.state === 'exited' && (ending || !shouldRestart(pod, view, newest, memory))) return undefined;
+  if (newest?.state === 'exited' && restartAtMs(newest) > nowMs)
+    return { reason: 'CrashLoopBackOff', message: backOffMessage(pod, spec.name, backOffSecondsOf(newest)) };
   const failure = memory.containers.get(spec.name)?.failure;
   if (failure !== undefined) return { reason: failure.reason, message: failure.message };
-  if (newest?.state === 'exited') {
-    if (restartAtMs(newest) <= nowMs) return undefined;
-    return { reason: 'CrashLoopBackOff', message: backOffMessage(pod, spec.name, backOffSecondsOf(newest)) };
-  }
+  // About to start again: what it was is still what there is to show.
+  if (newest?.state === 'exited') return undefined;
   const initializing = (pod.spec.initContainers ?? []).length > 0 && newest === undefined;
   return { reason: initializing ? 'PodInitializing' : 'ContainerCreating' };
 }

@@ -63,7 +63,10 @@ export function viewOf(pod: Pod, observed: ObservedPod): PodView {
  * spec is immutable, and defaults that a newer control plane adds must not restart anything.
  */
 export function specHashOf(spec: Container): string {
-  return createHash('sha256').update(JSON.stringify([spec.name, spec.image ?? ''])).digest('hex').slice(0, 16);
+  return createHash('sha256')
+    .update(JSON.stringify([spec.name, spec.image ?? '']))
+    .digest('hex')
+    .slice(0, 16);
 }
 
 export type RestartPolicy = 'Always' | 'OnFailure' | 'Never';

@@ -24,7 +24,7 @@ export function environmentOf(
   for (const [name, value] of fromSources(pod, container, surroundings.references)) result.set(name, value);
   // `$(NAME)` sees what stands before it, and the Services' variables even where the spec overrides them later.
   for (const variable of container.env ?? []) {
-    const value = valueOf(pod, container, variable, surroundings, (name) => result.get(name));
+    const value = valueFor(pod, container, variable, surroundings, (name) => result.get(name));
     if (value !== undefined) result.set(variable.name, value);
   }
   return [...result].map(([name, value]) => ({ name, value }));
@@ -53,7 +53,7 @@ const decoded = (data: Record<string, string>) =>
   Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
 
 /** undefined: an optional reference to nothing, so the variable is not set at all. */
-function valueOf(
+function valueFor(
   pod: Pod,
   container: Container,
   variable: EnvVar,
@@ -83,7 +83,9 @@ function valueOf(
     if (found === undefined) throw new ConfigurationError(`secret "${name}" not found`);
     throw new ConfigurationError(`couldn't find key ${key} in Secret ${namespace}/${name}`);
   }
-  throw new ConfigurationError(`env ${variable.name}: Longshore does not support valueFrom ${Object.keys(valueFrom)[0]}`);
+  throw new ConfigurationError(
+    `env ${variable.name}: Longshore does not support valueFrom ${Object.keys(valueFrom)[0]}`,
+  );
 }
 
 /** `$(NAME)` becomes its value, `$$(NAME)` stays `$(NAME)`, an unknown name stays as it is. */

@@ -14,7 +14,11 @@ const CHECKS: Record<string, Check | undefined> = {
     make: (path) => mkdir(path, { recursive: true, mode: 0o755 }),
   },
   File: { is: (stats) => stats.isFile(), name: 'file' },
-  FileOrCreate: { is: (stats) => stats.isFile(), name: 'file', make: (path) => writeFile(path, '', { mode: 0o644, flag: 'wx' }) },
+  FileOrCreate: {
+    is: (stats) => stats.isFile(),
+    name: 'file',
+    make: (path) => writeFile(path, '', { mode: 0o644, flag: 'wx' }),
+  },
   Socket: { is: (stats) => stats.isSocket(), name: 'socket' },
   CharDevice: { is: (stats) => stats.isCharacterDevice(), name: 'character device' },
   BlockDevice: { is: (stats) => stats.isBlockDevice(), name: 'block device' },

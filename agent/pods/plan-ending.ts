@@ -49,12 +49,7 @@ const stopSandbox = (sandbox: NonNullable<PodView['sandbox']>): Step => ({
 });
 
 /** Asks for what must still be stopped; the answer is whether anything runs or may yet begin to. */
-function* stopping(
-  view: PodView,
-  memory: PodMemory,
-  graceSeconds: number,
-  nowMs: number,
-): Generator<Step, boolean> {
+function* stopping(view: PodView, memory: PodMemory, graceSeconds: number, nowMs: number): Generator<Step, boolean> {
   const all = [...view.inits, ...view.mains];
   const running = all.filter((each) => each.newest?.state === 'running');
   const starting = [...memory.busy].some((key) => key.startsWith('container:') || key === 'sandbox');

@@ -36,7 +36,8 @@ export function nextStep(pod: Pod, observed: ObservedPod, memory: PodMemory, now
 /** Everything that ought to happen, most urgent first, whether or not it is under way. */
 function* steps(pod: Pod, view: PodView, memory: PodMemory, nowMs: number): Generator<Step> {
   if (memory.ending !== undefined) return yield* endingSteps(pod, view, memory, memory.ending, nowMs);
-  if (memory.evicted !== undefined || isFinished(pod, view, memory)) return yield* restingSteps(pod, view, memory, nowMs);
+  if (memory.evicted !== undefined || isFinished(pod, view, memory))
+    return yield* restingSteps(pod, view, memory, nowMs);
 
   const deadlineMs = deadlineOf(pod, memory);
   if (deadlineMs !== undefined) {
@@ -129,7 +130,10 @@ function wantedNow(pod: Pod, view: PodView, memory: PodMemory): ContainerView[] 
 /** Kubernetes: as a pod starts, a container's postStart hook has to be over before the containers after it begin. */
 function holdsBack(each: ContainerView, memory: PodMemory): boolean {
   if (each.spec.lifecycle?.postStart === undefined || each.attempts.length > 1) return false;
-  return each.newest?.state !== 'exited' && (each.newest?.state !== 'running' || memory.busy.has(containerKey(each.spec.name)));
+  return (
+    each.newest?.state !== 'exited' &&
+    (each.newest?.state !== 'running' || memory.busy.has(containerKey(each.spec.name)))
+  );
 }
 
 function* containerSteps(
@@ -168,12 +172,7 @@ function* containerSteps(
   };
 }
 
-function* mendRunning(
-  pod: Pod,
-  each: ContainerView,
-  running: ObservedContainer,
-  memory: PodMemory,
-): Generator<Step> {
+function* mendRunning(pod: Pod, each: ContainerView, running: ObservedContainer, memory: PodMemory): Generator<Step> {
   if (memory.stops.has(running.id)) return;
   const { name } = each.spec;
   const stop = { do: 'stop-container', target: running, spec: each.spec } as const;

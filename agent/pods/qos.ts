@@ -1,6 +1,7 @@
 /** What follows from a pod's quality of service for the kernel's choice of victim. Pure. */
-import { qosClassOf } from '../../shared/pods.ts';
+
 import type { Container, Pod } from '../../shared/api/core.ts';
+import { qosClassOf } from '../../shared/pods.ts';
 import { quantityValue } from '../../shared/quantity.ts';
 
 /** The more of the machine's memory a container asked for, the later it is killed. Source: kubelet's pkg/kubelet/qos. */

@@ -43,7 +43,9 @@ export function resolvConfOf(
   const wantsCluster =
     dnsPolicy === 'ClusterFirstWithHostNet' || (dnsPolicy === 'ClusterFirst' && hostNetwork !== true);
   const base = baseOf(pod, host, wantsCluster ? cluster : undefined);
-  const options = new Map([...base.options, ...(dnsConfig?.options ?? []).map(optionText)].map((each) => [each.split(':')[0], each]));
+  const options = new Map(
+    [...base.options, ...(dnsConfig?.options ?? []).map(optionText)].map((each) => [each.split(':')[0], each]),
+  );
   return {
     nameservers: unique([...base.nameservers, ...(dnsConfig?.nameservers ?? [])]).slice(0, MOST_NAMESERVERS),
     searches: unique([...base.searches, ...(dnsConfig?.searches ?? [])]).slice(0, MOST_SEARCHES),

@@ -7,7 +7,7 @@ import type { ContainerStatus, Pod, PodCondition, PodPhase, PodStatus } from '..
 import { qosClassOf } from '../../shared/pods.ts';
 import { formatTime } from '../../shared/time.ts';
 import { containerStatusOf } from './container-status.ts';
-import { isFinished, isInitDone, isInitialized, initFailed, type PodView, viewOf } from './containers-of-pod.ts';
+import { initFailed, isFinished, isInitDone, isInitialized, type PodView, viewOf } from './containers-of-pod.ts';
 import type { ObservedPod, PodMemory } from './memory.ts';
 
 export function podStatusOf(
@@ -155,7 +155,8 @@ function readyOf(pod: Pod, containersReady: PodCondition): PodCondition {
   if (containersReady.status !== 'True') return containersReady;
   const problems = (pod.spec.readinessGates ?? []).flatMap(({ conditionType }) => {
     const found = pod.status?.conditions?.find((each) => each.type === conditionType);
-    if (found === undefined) return [`corresponding condition of pod readiness gate "${conditionType}" does not exist.`];
+    if (found === undefined)
+      return [`corresponding condition of pod readiness gate "${conditionType}" does not exist.`];
     if (found.status === 'True') return [];
     return [`the status of pod readiness gate "${conditionType}" is not "True", but ${found.status}`];
   });

@@ -26,4 +26,5 @@ async function mountedBelow(folder: string): Promise<string[]> {
 }
 
 /** The kernel writes spaces and the like in octal. */
-const unescaped = (path: string) => path.replace(/\\(\d{3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)));
+const unescaped = (path: string) =>
+  path.replace(/\\(\d{3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)));

@@ -2,14 +2,7 @@
  * What files a configMap, secret, downwardAPI or projected volume holds. Reads the minion's copy of the cluster's objects;
  * only a projected token is asked for elsewhere. What is missing is a VolumeError, in upstream's words.
  */
-import type {
-  ConfigMap,
-  DownwardAPIFile,
-  KeyToPath,
-  Pod,
-  Secret,
-  Volume,
-} from '../../shared/api/core.ts';
+import type { ConfigMap, DownwardAPIFile, KeyToPath, Pod, Secret, Volume } from '../../shared/api/core.ts';
 import type { Payload, PayloadFile } from './atomic-writer.ts';
 import { fieldOf, type NodeFacts, resourceOf } from './field-ref.ts';
 import type { TokenSource } from './parts.ts';

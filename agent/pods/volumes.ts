@@ -108,7 +108,8 @@ export function mountsOf(
   return Promise.all(
     (container.volumeMounts ?? []).map(async (mount): Promise<Mount> => {
       const volume = (pod.spec.volumes ?? []).find((each) => each.name === mount.name);
-      if (volume === undefined) throw new VolumeError(`cannot find volume "${mount.name}" to mount into container "${container.name}"`);
+      if (volume === undefined)
+        throw new VolumeError(`cannot find volume "${mount.name}" to mount into container "${container.name}"`);
       const root = volume.hostPath?.path ?? folderOf(volume, files);
       const subPath = mount.subPathExpr === undefined ? mount.subPath : expanded(mount.subPathExpr);
       return {

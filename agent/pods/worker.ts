@@ -1,0 +1,317 @@
+/**
+ * One pod's life: look, plan, act, look again. Woken by the engine's events, by a new version of the object, by probes, by
+ * the end of an action and by the time that the plan asked for; it never polls. Actions run side by side as far as the plan
+ * allows. What it knows is in `memory.ts`, what it decides in `plan.ts`, what it does in `perform.ts`.
+ */
+import { cpus, totalmem } from 'node:os';
+import type { Pod } from '../../shared/api/core.ts';
+import type { ObservedContainer } from '../runtime/runtime.ts';
+import { backOffSecondsOf } from './back-off.ts';
+import { backOffMessage } from './container-status.ts';
+import { type ContainerView, shouldRestart, viewOf } from './containers-of-pod.ts';
+import { eventsOf } from './events.ts';
+import type { Images } from './images.ts';
+import { type Ending, emptyMemory, type ObservedPod, type PodMemory } from './memory.ts';
+import type { KeeperParts } from './parts.ts';
+import { perform } from './perform.ts';
+import { nextStep } from './plan.ts';
+import type { PodContext } from './pod-context.ts';
+import { podFiles } from './pod-files.ts';
+import { ContainerProbes, probesOf } from './probes.ts';
+import { podStatusOf } from './status.ts';
+import { keyOf, type Step } from './step.ts';
+import { terminationMessageOf } from './termination-message.ts';
+
+export interface WorkerHooks {
+  /** Nothing is left of the pod. */
+  gone(): void;
+  /** Its objects do not exist in the cluster: say nothing about it. */
+  silent: boolean;
+}
+
+/** After an action failed in a way that nobody foresaw. */
+const RETRY_MS = 5_000;
+
+export class PodWorker {
+  readonly uid: string;
+  readonly #parts: KeeperParts;
+  readonly #hooks: WorkerHooks;
+  readonly #context: PodContext;
+  readonly #memory: PodMemory;
+  readonly #containers = new Map<string, ObservedContainer>();
+  /** By container id. */
+  readonly #probes = new Map<string, ContainerProbes>();
+  #pod: Pod;
+  #turnIsDue = false;
+  #closed = false;
+  #callOffTimer: () => void = () => {};
+
+  constructor(parts: KeeperParts, images: Images, pod: Pod, adopted: readonly ObservedContainer[], hooks: WorkerHooks) {
+    this.uid = pod.metadata.uid;
+    this.#parts = parts;
+    this.#hooks = hooks;
+    this.#pod = pod;
+    const startTime = pod.status?.startTime;
+    this.#memory = emptyMemory(startTime === undefined ? oldest(adopted, parts.clock.now()) : Date.parse(startTime));
+    this.#memory.network = parts.network.attachments().get(this.uid);
+    for (const container of adopted) this.#containers.set(container.id, container);
+    const files = podFiles(parts.config.dataDir, this.uid);
+    const send: KeeperParts['reporter']['event'] = (event) => {
+      if (!hooks.silent) parts.reporter.event(event);
+    };
+    this.#context = {
+      parts,
+      images,
+      files,
+      memory: this.#memory,
+      events: eventsOf(
+        () => this.#pod,
+        parts.config.nodeName,
+        () => parts.clock.now(),
+        send,
+      ),
+      pod: () => this.#pod,
+      observed: () => this.#observed(),
+      merge: (container) => this.#merge(container),
+      forget: (id) => this.#forget(id),
+      facts: () => ({
+        nodeIP: parts.nodeIP(),
+        podIP: this.#memory.network?.ip ?? (this.#pod.spec.hostNetwork === true ? parts.nodeIP() : undefined),
+        cpuMilli: cpus().length * 1000,
+        memoryBytes: totalmem(),
+      }),
+    };
+  }
+
+  get pod(): Pod {
+    return this.#pod;
+  }
+
+  get isEnding(): boolean {
+    return this.#memory.ending !== undefined;
+  }
+
+  get podIP(): string | undefined {
+    return this.#context.facts().podIP;
+  }
+
+  observed(): ObservedPod {
+    return this.#observed();
+  }
+
+  view() {
+    return viewOf(this.#pod, this.#observed());
+  }
+
+  memory(): Readonly<PodMemory> {
+    return this.#memory;
+  }
+
+  /** A newer version of the object. */
+  update(pod: Pod): void {
+    const before = this.#pod;
+    this.#pod = pod;
+    const { metadata } = pod;
+    const changed =
+      JSON.stringify([before.metadata.labels, before.metadata.annotations]) !==
+      JSON.stringify([metadata.labels, metadata.annotations]);
+    if (changed) this.refreshVolumes();
+    this.wake();
+  }
+
+  /** The pod must end. Called again with less grace, it ends sooner. */
+  end(ending: Ending): void {
+    const before = this.#memory.ending;
+    this.#memory.ending =
+      before === undefined
+        ? ending
+        : {
+            deleted: before.deleted || ending.deleted,
+            graceSeconds: Math.min(before.graceSeconds, ending.graceSeconds),
+          };
+    this.wake();
+  }
+
+  /** What the pod's volumes or environment refer to may have changed: failures are tried again, files follow. */
+  refreshVolumes(): void {
+    const memory = this.#memory;
+    if (memory.volumes === 'ready' && !this.isEnding && hasContents(this.#pod)) memory.volumes = 'absent';
+    else if (typeof memory.volumes === 'object') memory.volumes.retryAtMs = 0;
+    for (const { failure } of memory.containers.values())
+      if (failure?.reason === 'CreateContainerConfigError') failure.retryAtMs = 0;
+    this.wake();
+  }
+
+  /** The engine says that something happened to a container of this pod. */
+  async onRuntimeEvent(type: 'started' | 'died' | 'removed' | 'oom', containerId: string): Promise<void> {
+    if (type === 'removed') return this.#forget(containerId);
+    const known = this.#containers.get(containerId);
+    if (type === 'oom' || (type === 'started' && known?.state === 'running')) return;
+    if (known?.state === 'exited') return;
+    // While an action is on its way with it, the action says how it went.
+    if (type === 'started' && [...this.#memory.busy].some((key) => key.startsWith('container:') || key === 'sandbox'))
+      return;
+    const seen = await this.#parts.runtime.inspect(containerId);
+    if (seen === undefined) this.#forget(containerId);
+    else await this.#merge(seen);
+  }
+
+  /** Everything that the engine has of the pod: events may have been missed. */
+  async relist(containers: readonly ObservedContainer[]): Promise<void> {
+    const present = new Set(containers.map((each) => each.id));
+    for (const id of this.#containers.keys()) if (!present.has(id)) this.#forget(id);
+    for (const container of containers) await this.#merge(container);
+  }
+
+  wake(): void {
+    if (this.#turnIsDue || this.#closed) return;
+    this.#turnIsDue = true;
+    queueMicrotask(() => {
+      this.#turnIsDue = false;
+      if (!this.#closed) this.#turn();
+    });
+  }
+
+  /** Stops watching; containers stay. */
+  close(): void {
+    this.#closed = true;
+    this.#callOffTimer();
+    for (const probes of this.#probes.values()) probes.close();
+    this.#probes.clear();
+  }
+
+  #turn(): void {
+    this.#callOffTimer();
+    this.#followProbes();
+    for (;;) {
+      const step = nextStep(this.#pod, this.#observed(), this.#memory, this.#parts.clock.now());
+      if (step.do === 'wait') {
+        this.#waitUntil(step.untilMs);
+        break;
+      }
+      if (step.do === 'gone') {
+        this.#goodbye();
+        return;
+      }
+      this.#begin(step);
+    }
+    this.#report(false);
+  }
+
+  #waitUntil(untilMs: number | undefined): void {
+    if (untilMs === undefined) return;
+    this.#callOffTimer = this.#parts.clock.after(untilMs - this.#parts.clock.now(), () => this.wake());
+  }
+
+  #begin(step: Step): void {
+    const { busy, stops } = this.#memory;
+    const key = keyOf(step);
+    busy.add(key);
+    if (step.do === 'stop-container') stops.set(step.target.id, this.#parts.clock.now() + step.graceSeconds * 1000);
+    const finish = () => {
+      busy.delete(key);
+      this.wake();
+    };
+    perform(this.#context, step).then(finish, (error: unknown) => {
+      const { namespace, name } = this.#pod.metadata;
+      this.#parts.log.error({ err: error, pod: `${namespace}/${name}`, step: step.do }, 'an action on a pod failed');
+      if (step.do === 'stop-container') stops.delete(step.target.id);
+      // The key stays busy meanwhile, so that nothing spins.
+      this.#parts.clock.after(RETRY_MS, finish);
+    });
+  }
+
+  #observed(): ObservedPod {
+    const all = [...this.#containers.values()];
+    return {
+      sandboxes: all.filter((each) => each.kind === 'sandbox'),
+      containers: all.filter((each) => each.kind !== 'sandbox'),
+    };
+  }
+
+  async #merge(container: ObservedContainer): Promise<void> {
+    if (container.state === 'exited') {
+      const message = await terminationMessageOf(this.#context, container);
+      if (message !== '') this.#memory.messages.set(container.id, message);
+    }
+    const before = this.#containers.get(container.id);
+    if (before !== undefined && RANK[before.state] > RANK[container.state]) return;
+    this.#containers.set(container.id, { ...container, imageID: container.imageID || (before?.imageID ?? '') });
+    if (container.state === 'exited' && before?.state !== 'exited') this.#ended(container);
+    this.wake();
+  }
+
+  #ended(container: ObservedContainer): void {
+    this.#memory.stops.delete(container.id);
+    const seconds = backOffSecondsOf(container);
+    const { inits, mains } = this.view();
+    const view = [...inits, ...mains].find((each) => each.newest?.id === container.id);
+    if (view === undefined || seconds === 0 || this.isEnding) return;
+    if (!shouldRestart(this.#pod, view, container, this.#memory)) return;
+    const { name, namespace, uid } = this.#pod.metadata;
+    const where = `container ${view.spec.name} in pod ${name}_${namespace}(${uid})`;
+    this.#context.events.warning('BackOff', `Back-off restarting failed ${where}`, view);
+    this.#parts.log.debug({ pod: `${namespace}/${name}` }, backOffMessage(this.#pod, view.spec.name, seconds));
+  }
+
+  #forget(containerId: string): void {
+    this.#memory.stops.delete(containerId);
+    this.#memory.messages.delete(containerId);
+    if (this.#containers.delete(containerId)) this.wake();
+  }
+
+  #followProbes(): void {
+    const { inits, mains } = this.view();
+    const wanted = new Map<string, ContainerView>();
+    for (const view of [...inits.filter((each) => each.sidecar), ...mains]) {
+      if (view.newest?.state === 'running' && this.#hasAddress()) wanted.set(view.newest.id, view);
+    }
+    for (const [id, probes] of this.#probes) {
+      if (wanted.has(id) && !this.isEnding) continue;
+      probes.close();
+      this.#probes.delete(id);
+    }
+    if (this.isEnding) return;
+    for (const [id, view] of wanted) {
+      if (this.#probes.has(id) || Object.keys(probesOf(view)).length === 0) continue;
+      const startedMs = Date.parse(view.newest?.startedAt ?? view.newest?.createdAt ?? '');
+      this.#probes.set(id, new ContainerProbes(this.#context, view, id, startedMs, () => this.wake()));
+    }
+  }
+
+  #hasAddress(): boolean {
+    return this.#memory.network !== undefined || this.#pod.spec.hostNetwork === true;
+  }
+
+  #report(gone: boolean): void {
+    if (this.#hooks.silent) return;
+    const { clock, reporter } = this.#parts;
+    const status = podStatusOf(this.#pod, this.#observed(), this.#memory, {
+      ip: this.#parts.nodeIP(),
+      nowMs: clock.now(),
+    });
+    if (!gone && JSON.stringify(status) === JSON.stringify(this.#memory.reported)) return;
+    this.#memory.reported = status;
+    const { namespace = '', name, uid } = this.#pod.metadata;
+    reporter.podStatus({ namespace, name, uid }, status, gone);
+  }
+
+  #goodbye(): void {
+    this.#report(true);
+    this.close();
+    this.#hooks.gone();
+  }
+}
+
+const RANK: Record<ObservedContainer['state'], number> = { created: 0, running: 1, exited: 2 };
+
+/** Volumes whose files come from the cluster's objects. */
+function hasContents(pod: Pod): boolean {
+  return (pod.spec.volumes ?? []).some(
+    ({ configMap, secret, downwardAPI, projected }) => (configMap ?? secret ?? downwardAPI ?? projected) !== undefined,
+  );
+}
+
+function oldest(containers: readonly ObservedContainer[], nowMs: number): number {
+  return Math.min(nowMs, ...containers.map((each) => Date.parse(each.createdAt)));
+}
