@@ -78,6 +78,11 @@ export class TunnelStream {
     return this.over;
   }
 
+  /** Bytes of data that wait for credit or for the socket: what a writer who cannot be told to wait must watch. */
+  get waitingBytes(): number {
+    return this.queuedBytes;
+  }
+
   /** The answerer's first word, once. */
   head(head: StreamHead): void {
     if (this.over || this.headSent) return;

@@ -16,9 +16,15 @@ export class TunnelEnds implements StreamEvents {
   private answer: (head: StreamHead | { ok: false; end: StreamEnd }) => void = () => {};
   private finish: (end: StreamEnd) => void = () => {};
   private readonly writers: Map<number, ByteWriter>;
+  private readonly onHead: ((head: StreamHead, ends: TunnelEnds) => void) | undefined;
   private room: (() => void) | undefined;
 
-  constructor(writers: Record<number, ByteWriter>) {
+  /**
+   * @param writers where each channel's bytes go; others are thrown away.
+   * @param onHead called before the bytes that came with the head, so that it may name writers with `into`.
+   */
+  constructor(writers: Record<number, ByteWriter>, onHead?: (head: StreamHead, ends: TunnelEnds) => void) {
+    this.onHead = onHead;
     this.writers = new Map(Object.entries(writers).map(([channel, writer]) => [Number(channel), writer]));
     this.answered = new Promise((resolve) => {
       this.answer = resolve;
@@ -28,7 +34,12 @@ export class TunnelEnds implements StreamEvents {
     });
   }
 
+  into(channel: number, writer: ByteWriter): void {
+    this.writers.set(channel, writer);
+  }
+
   head(head: StreamHead): void {
+    this.onHead?.(head, this);
     this.answer(head);
   }
 

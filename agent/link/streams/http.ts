@@ -4,7 +4,7 @@
  */
 import { type IncomingMessage, request } from 'node:http';
 import { WebSocket } from 'ws';
-import { serviceUnavailable } from '../../../shared/errors.ts';
+import { StatusError, serviceUnavailable } from '../../../shared/errors.ts';
 import type { HttpHeader } from '../../../shared/tunnel/kinds.ts';
 import { encodeMessage, MAX_SOCKET_MESSAGE_BYTES, MessageReader } from '../../../shared/tunnel/messages.ts';
 import type { StreamEvents, TunnelStream } from '../../../shared/tunnel/stream.ts';
@@ -23,6 +23,9 @@ const HOP_BY_HOP = new Set([
   'proxy-authenticate',
   'proxy-authorization',
 ]);
+
+/** The pod took the connection, and perhaps the request: unlike a 503, this may not be tried elsewhere. */
+const badGateway = (message: string) => new StatusError(502, 'BadGateway', message);
 
 export function http(stream: TunnelStream, header: HttpHeader): StreamEvents {
   return header.upgrade === 'websocket' ? webSocket(stream, header) : exchange(stream, header);
@@ -48,7 +51,13 @@ function exchange(stream: TunnelStream, header: HttpHeader): StreamEvents {
   if (!body) outgoing.end();
   let answered = false;
   // Only connecting is limited: how long a pod thinks is its own affair.
-  outgoing.on('socket', (socket) => socket.once('connect', () => socket.setTimeout(0)));
+  let connected = false;
+  outgoing.on('socket', (socket) =>
+    socket.once('connect', () => {
+      connected = true;
+      socket.setTimeout(0);
+    }),
+  );
   outgoing.on('timeout', () => outgoing.destroy(new Error('connect ETIMEDOUT')));
   outgoing.on('response', (response) => {
     answered = true;
@@ -59,8 +68,10 @@ function exchange(stream: TunnelStream, header: HttpHeader): StreamEvents {
     );
   });
   outgoing.on('error', (error) => {
+    const name = `${address}:${port}`;
     if (answered) stream.close({ error: error.message });
-    else refuse(stream, serviceUnavailable(`cannot reach ${address}:${port}: ${error.message}`));
+    else if (connected) refuse(stream, badGateway(`${name} broke off: ${error.message}`));
+    else refuse(stream, serviceUnavailable(`cannot reach ${name}: ${error.message}`));
   });
   return ends;
 }

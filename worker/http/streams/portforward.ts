@@ -1,0 +1,78 @@
+/**
+ * pods/portforward: the bytes of kubectl's SPDY/3.1 session go to the minion untouched, which ends it; the older form names
+ * its ports in the query and has two channels for each.
+ */
+import { badRequest } from '../../../shared/errors.ts';
+import type { PortForwardHeader } from '../../../shared/tunnel/kinds.ts';
+import type { StreamEvents, TunnelStream } from '../../../shared/tunnel/stream.ts';
+import type { Env } from '../../env.ts';
+import { closeSocket, MAX_WAITING_BYTES, sendSlowly } from '../../links/client-socket.ts';
+import { openStream, type TunnelTarget } from '../../links/tunnel.ts';
+import {
+  chooseSubprotocol,
+  decodeChannelMessage,
+  encodeChannelMessage,
+  PORT_PROTOCOLS,
+  SPDY_TUNNEL,
+} from './subprotocols.ts';
+import { upgraded } from './upgrade.ts';
+
+export async function portForward(
+  request: Request,
+  env: Env,
+  target: TunnelTarget,
+  pod: Omit<PortForwardHeader, 'kind' | 'ports'>,
+  query: URLSearchParams,
+): Promise<Response> {
+  const protocol = chooseSubprotocol(request, PORT_PROTOCOLS);
+  const spdy = protocol.name === SPDY_TUNNEL;
+  const ports = spdy ? undefined : portsOf(query);
+  const header: PortForwardHeader = { kind: 'portforward', ...pod, ...(ports ? { ports } : {}) };
+  const { socket, response } = upgraded(protocol);
+  const events: StreamEvents = {
+    head: (head) => {
+      if (!head.ok) closeSocket(socket, 1011, head.status.message ?? '');
+    },
+    data: (channel, bytes) => {
+      const message = spdy ? bytes.slice() : encodeChannelMessage(protocol, channel, bytes);
+      sendSlowly(socket, message, () => stream.consumed(bytes.length));
+    },
+    close: (end) => closeSocket(socket, end.error === undefined ? 1000 : 1011, end.error ?? ''),
+  };
+  // The stream first: a client that is answered 101 may write at once.
+  const stream: TunnelStream = await openStream(env, target, header, events);
+  for (const [index, port] of (ports ?? []).entries()) {
+    // Kubernetes: each channel begins with its port, so that a client can tell them apart.
+    const number = Uint8Array.of(port & 0xff, port >> 8);
+    socket.send(encodeChannelMessage(protocol, 2 * index, number));
+    socket.send(encodeChannelMessage(protocol, 2 * index + 1, number));
+  }
+  socket.addEventListener('message', ({ data }) => {
+    const message = data as ArrayBuffer | string;
+    if (!spdy) {
+      const decoded = decodeChannelMessage(protocol, message);
+      if (decoded.type === 'data') stream.write(decoded.channel, decoded.bytes);
+    } else if (typeof message !== 'string') {
+      stream.write(0, new Uint8Array(message));
+    }
+    if (stream.waitingBytes <= MAX_WAITING_BYTES) return;
+    stream.reset('the client sends faster than the pod reads');
+    closeSocket(socket, 1011, 'the client sends faster than the pod reads');
+  });
+  const leave = () => stream.reset('the client went away');
+  socket.addEventListener('close', leave);
+  socket.addEventListener('error', leave);
+  return response;
+}
+
+/** @throws StatusError 400 */
+function portsOf(query: URLSearchParams): number[] {
+  const ports = query
+    .getAll('ports')
+    .flatMap((each) => each.split(','))
+    .map(Number);
+  if (ports.length === 0) throw badRequest('query parameter "ports" is required');
+  const wrong = ports.find((port) => !Number.isInteger(port) || port < 1 || port > 65535);
+  if (wrong !== undefined) throw badRequest('query parameter "ports" is invalid: a port is a number from 1 to 65535');
+  return ports;
+}

@@ -1,0 +1,164 @@
+/** pods/exec and pods/attach: a client's WebSocket subprotocol on one side, a stream of the minion on the other. */
+import type { Status } from '../../../shared/api/meta.ts';
+import { badRequest, StatusError } from '../../../shared/errors.ts';
+import { type AttachHeader, CHANNELS, type ExecHeader, type StreamEnd } from '../../../shared/tunnel/kinds.ts';
+import type { StreamEvents, TunnelStream } from '../../../shared/tunnel/stream.ts';
+import type { Env } from '../../env.ts';
+import { closeSocket, MAX_WAITING_BYTES, sendSlowly } from '../../links/client-socket.ts';
+import { openStream, statusErrorOfEnd, type TunnelTarget } from '../../links/tunnel.ts';
+import {
+  chooseSubprotocol,
+  decodeChannelMessage,
+  encodeChannelMessage,
+  type Subprotocol,
+  TERMINAL_PROTOCOLS,
+} from './subprotocols.ts';
+import { upgraded } from './upgrade.ts';
+
+const TRUE = new Set(['true', '1', 'True', 'TRUE', 't', 'T']);
+const flag = (query: URLSearchParams, name: string) => TRUE.has(query.get(name) ?? '');
+
+export interface TerminalOptions {
+  stdin: boolean;
+  stdout: boolean;
+  stderr: boolean;
+  tty: boolean;
+  command: string[];
+}
+
+/** @throws StatusError 400 with the kubelet's text */
+export function parseTerminalOptions(query: URLSearchParams): TerminalOptions {
+  const tty = flag(query, 'tty');
+  const options = {
+    stdin: flag(query, 'stdin'),
+    stdout: flag(query, 'stdout'),
+    // Kubernetes: a terminal has one output.
+    stderr: flag(query, 'stderr') && !tty,
+    tty,
+    command: query.getAll('command'),
+  };
+  if (!options.stdin && !options.stdout && !options.stderr) {
+    throw badRequest('you must specify at least 1 of stdin, stdout, stderr');
+  }
+  return options;
+}
+
+/** Upgrades at once; whatever goes wrong afterwards is told on channel 3, where clients look for it. */
+export function terminal(
+  request: Request,
+  env: Env,
+  target: TunnelTarget,
+  header: ExecHeader | AttachHeader,
+): Response {
+  const protocol = chooseSubprotocol(request, TERMINAL_PROTOCOLS);
+  const { socket, response } = upgraded(protocol);
+  const client = new TerminalClient(socket, protocol, header);
+  openStream(env, target, header, client).then(
+    (stream) => client.opened(stream),
+    (error: unknown) => client.failed(error),
+  );
+  return response;
+}
+
+class TerminalClient implements StreamEvents {
+  private readonly socket: WebSocket;
+  private readonly protocol: Subprotocol;
+  private stream: TunnelStream | undefined;
+  /** What came before the stream was open. */
+  private early: (() => void)[] = [];
+  private earlyBytes = 0;
+  private over = false;
+
+  constructor(socket: WebSocket, protocol: Subprotocol, header: ExecHeader | AttachHeader) {
+    this.socket = socket;
+    this.protocol = protocol;
+    socket.addEventListener('message', ({ data }) => this.fromClient(data as ArrayBuffer | string));
+    socket.addEventListener('close', () => this.leave());
+    socket.addEventListener('error', () => this.leave());
+    // Kubernetes: tells the client that the connection is there, on the lowest channel that we write.
+    const lowest = header.stdout ? CHANNELS.stdout : header.stderr ? CHANNELS.stderr : CHANNELS.error;
+    socket.send(encodeChannelMessage(protocol, lowest, new Uint8Array(0)));
+  }
+
+  opened(stream: TunnelStream): void {
+    this.stream = stream;
+    if (this.over) {
+      stream.reset('the client went away');
+      return;
+    }
+    for (const each of this.early.splice(0)) each();
+  }
+
+  failed(error: unknown): void {
+    if (!(error instanceof StatusError)) console.error(error);
+    this.finish(
+      error instanceof StatusError ? error.status : statusErrorOfEnd({ error: 'cannot open the stream' }).status,
+    );
+  }
+
+  // ---- From the minion ------------------------------------------------------------------------------------------------
+
+  head(head: Parameters<NonNullable<StreamEvents['head']>>[0]): void {
+    if (!head.ok) this.finish(head.status);
+  }
+
+  data(channel: number, bytes: Uint8Array): void {
+    const message = encodeChannelMessage(this.protocol, channel, bytes);
+    sendSlowly(this.socket, message, () => this.stream?.consumed(bytes.length));
+  }
+
+  close(end: StreamEnd): void {
+    this.finish(end.status ?? statusErrorOfEnd(end).status);
+  }
+
+  // ---- From the client ------------------------------------------------------------------------------------------------
+
+  private fromClient(data: ArrayBuffer | string): void {
+    if (this.over) return;
+    if (this.stream === undefined) {
+      this.earlyBytes += typeof data === 'string' ? data.length : data.byteLength;
+      this.limit(this.earlyBytes);
+      this.early.push(() => this.fromClient(data));
+      return;
+    }
+    try {
+      const message = decodeChannelMessage(this.protocol, data);
+      if (message.type === 'end') this.stream.end(message.channel);
+      if (message.type !== 'data') return;
+      // stdin and resizes; what a client writes on other channels means nothing.
+      if (message.channel !== CHANNELS.stdin && message.channel !== CHANNELS.resize) return;
+      this.stream.write(message.channel, message.bytes);
+      this.limit(this.stream.waitingBytes);
+    } catch (error) {
+      this.stream.reset('the client broke the protocol');
+      this.failed(error);
+    }
+  }
+
+  private limit(waitingBytes: number): void {
+    if (waitingBytes <= MAX_WAITING_BYTES) return;
+    this.stream?.reset('the client sends faster than the command reads');
+    this.finish(badRequest('the client sends faster than the command reads').status);
+  }
+
+  private leave(): void {
+    this.over = true;
+    this.stream?.reset('the client went away');
+    closeSocket(this.socket, 1000, '');
+  }
+
+  private finish(status: Status): void {
+    if (this.over) return;
+    this.over = true;
+    const text =
+      this.protocol.end === 'status'
+        ? JSON.stringify(status)
+        : status.status === 'Success'
+          ? ''
+          : (status.message ?? '');
+    if (text !== '' && this.socket.readyState === WebSocket.OPEN) {
+      this.socket.send(encodeChannelMessage(this.protocol, CHANNELS.error, new TextEncoder().encode(text)));
+    }
+    closeSocket(this.socket, 1000, '');
+  }
+}
