@@ -48,6 +48,22 @@ export function failure(query: Buffer, rcode: number): Buffer {
   return answer;
 }
 
+/** EDNS version 0, with the upper bits of a response code. */
+export function optRecord(udpBytes: number, upperRcode = 0): Buffer {
+  const record = Buffer.alloc(11);
+  record.writeUInt16BE(OPT, 1);
+  record.writeUInt16BE(udpBytes, 3);
+  record.writeUInt8(upperRcode, 5);
+  return record;
+}
+
+/** BADVERS (16): told with the version that is spoken. */
+export function badVersion(query: Buffer): Buffer {
+  const answer = failure(query, 0);
+  answer.writeUInt16BE(1, 10);
+  return Buffer.concat([answer, optRecord(512, 1)]);
+}
+
 export interface Lifetime {
   /** Where the TTLs are. */
   offsets: number[];
@@ -78,8 +94,17 @@ export function lifetimeOf(message: Buffer): Lifetime | undefined {
   return offsets.length === 0 ? undefined : { offsets, seconds };
 }
 
-/** What EDNS says, if there is any: it decides how an answer looks. undefined: a message that does not parse. */
-export function ednsOf(message: Buffer): { udpBytes: number; plain: boolean; key: string } | undefined {
+export interface Edns {
+  udpBytes: number;
+  version: number;
+  /** It carries no options. */
+  plain: boolean;
+  /** '' without EDNS; else what of it changes the answer. */
+  key: string;
+}
+
+/** undefined: a message that does not parse. */
+export function ednsOf(message: Buffer): Edns | undefined {
   let at = HEADER_BYTES + (questionOf(message)?.length ?? 0);
   const records = message.readUInt16BE(6) + message.readUInt16BE(8) + message.readUInt16BE(10);
   for (let record = 0; record < records; record += 1) {
@@ -88,14 +113,20 @@ export function ednsOf(message: Buffer): { udpBytes: number; plain: boolean; key
     const length = message.readUInt16BE(end + 8);
     if (message.readUInt16BE(end) === OPT) {
       const udpBytes = Math.max(512, message.readUInt16BE(end + 2));
-      return { udpBytes, plain: length === 0, key: message.subarray(end + 2, end + 8).toString('hex') };
+      return {
+        udpBytes,
+        version: message[end + 5] ?? 0,
+        plain: length === 0,
+        key: message.subarray(end + 2, end + 8).toString('hex'),
+      };
     }
     at = end + 10 + length;
   }
-  return { udpBytes: 512, plain: true, key: '' };
+  return { udpBytes: 512, version: 0, plain: true, key: '' };
 }
 
-function nameEnd(message: Buffer, start: number): number | undefined {
+/** Where a name that begins at `start` ends. undefined: nowhere in this message. */
+export function nameEnd(message: Buffer, start: number): number | undefined {
   let at = start;
   while (at < message.length) {
     const length = message[at] ?? 0;

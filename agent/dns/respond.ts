@@ -1,8 +1,9 @@
 /** One query, one answer: from the cluster's zone, else from upstream. Knows messages, not sockets. */
-import { decode, encode, type Packet, type Answer as PacketAnswer } from 'dns-packet';
+import { decode, encode, type Answer as PacketAnswer } from 'dns-packet';
 import type { Forwarder } from './forwarder.ts';
 import { type Answer, type Lookup, lookup } from './lookup.ts';
 import {
+  badVersion,
   ednsOf,
   FORMERR,
   failure,
@@ -10,7 +11,9 @@ import {
   idOf,
   isResponse,
   NOTIMP,
+  nameEnd,
   opcodeOf,
+  optRecord,
   questionOf,
   REFUSED,
   SERVFAIL,
@@ -20,10 +23,11 @@ import type { Zone } from './records.ts';
 /** Larger than this is asked for again over TCP: it would not fit a frame of the overlay. */
 const MAX_UDP_BYTES = 1232;
 const RCODES = { NOERROR: 0, NXDOMAIN: 3 } as const;
-const AUTHORITATIVE = 0x0400;
 const RECURSION_DESIRED = 0x0100;
-const RECURSION_AVAILABLE = 0x0080;
 const TRUNCATED = 0x0200;
+/** A response, authoritative, recursion available. */
+const RESPONSE_FLAGS = 0x8480;
+const POINTER_TO_QUESTION = Buffer.from([0xc0, HEADER_BYTES]);
 
 export interface ResponderOptions {
   zone: () => Zone;
@@ -43,6 +47,7 @@ export async function respond(
   const edns = questionOf(query) === undefined ? undefined : ednsOf(query);
   const question = edns === undefined ? undefined : decodeQuestion(query);
   if (edns === undefined || question === undefined) return failure(query, FORMERR);
+  if (edns.version !== 0) return badVersion(query);
   if (question.class !== 'IN' || question.type === 'AXFR' || question.type === 'IXFR') return failure(query, REFUSED);
 
   const found = lookup(options.zone(), question.name, question.type);
@@ -50,7 +55,7 @@ export async function respond(
   const beyond = found.chase === undefined ? [] : await chase(found.chase, question.type, options.forwarder);
   const answers = shuffled([...found.answers, ...beyond], options.random);
   const limit = transport === 'tcp' ? 65_535 : Math.min(edns.udpBytes, MAX_UDP_BYTES);
-  return pack(query, question, { ...found, answers }, edns.key !== '', limit);
+  return pack(query, { ...found, answers }, edns.key !== '', limit);
 }
 
 interface Question {
@@ -100,26 +105,43 @@ function shuffled<T extends { type: string }>(answers: readonly T[], random: () 
 type Found = Omit<Lookup, 'answers'> & { answers: (Answer | PacketAnswer)[] };
 
 /** Leaves out first what was not asked for, then the last answers, until it fits; then it says so. */
-function pack(query: Buffer, question: Question, found: Found, edns: boolean, limitBytes: number): Buffer {
-  const flags = AUTHORITATIVE | RECURSION_AVAILABLE | (query.readUInt16BE(2) & RECURSION_DESIRED) | RCODES[found.rcode];
-  const opt = { type: 'OPT', name: '.', udpPayloadSize: MAX_UDP_BYTES, flags: 0, options: [] };
-  const build = (answers: number, additionals: boolean) =>
-    encode({
-      type: 'response',
-      id: idOf(query),
-      flags: flags | (answers < found.answers.length ? TRUNCATED : 0),
-      questions: [question],
-      answers: found.answers.slice(0, answers),
-      authorities: found.authorities,
-      additionals: [...(additionals ? found.additionals : []), ...(edns ? [opt] : [])],
-    } as Packet);
-  const whole = build(found.answers.length, true);
-  if (whole.length <= limitBytes) return whole;
-  let count = found.answers.length;
-  let message = build(count, false);
-  while (message.length > limitBytes && count > 0) {
-    count = Math.min(count - 1, Math.floor((count * limitBytes) / message.length));
-    message = build(count, false);
+function pack(query: Buffer, found: Found, edns: boolean, limitBytes: number): Buffer {
+  const question = questionOf(query) ?? Buffer.alloc(0);
+  const answers = found.answers.map((record) => encodeRecord(record, question));
+  const authorities = found.authorities.map((record) => encodeRecord(record, question));
+  const additionals = found.additionals.map((record) => encodeRecord(record, question));
+  const opt = edns ? [optRecord(MAX_UDP_BYTES)] : [];
+  const size = (records: readonly Buffer[]) => records.reduce((sum, record) => sum + record.length, 0);
+
+  const roomBytes = limitBytes - HEADER_BYTES - question.length - size(authorities) - size(opt);
+  const kept = answers.slice(0, countThatFits(answers, roomBytes));
+  const extras = kept.length === answers.length && size(answers) + size(additionals) <= roomBytes ? additionals : [];
+  const truncated = kept.length < answers.length ? TRUNCATED : 0;
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.writeUInt16BE(idOf(query), 0);
+  header.writeUInt16BE(
+    RESPONSE_FLAGS | (query.readUInt16BE(2) & RECURSION_DESIRED) | truncated | RCODES[found.rcode],
+    2,
+  );
+  for (const [index, count] of [1, kept.length, authorities.length, extras.length + opt.length].entries()) {
+    header.writeUInt16BE(count, 4 + 2 * index);
   }
-  return message;
+  return Buffer.concat([header, question, ...kept, ...authorities, ...extras, ...opt]);
+}
+
+function countThatFits(records: readonly Buffer[], roomBytes: number): number {
+  let used = 0;
+  const first = records.findIndex((record) => {
+    used += record.length;
+    return used > roomBytes;
+  });
+  return first < 0 ? records.length : first;
+}
+
+/** Owned by the name in question, as nearly all are: a pointer to it instead of the name again. */
+function encodeRecord(record: Answer | PacketAnswer, question: Buffer): Buffer {
+  const bytes = encode({ type: 'response', answers: [record as PacketAnswer] }).subarray(HEADER_BYTES);
+  const end = nameEnd(bytes, 0) ?? 0;
+  const same = bytes.subarray(0, end).equals(question.subarray(0, question.length - 4));
+  return same ? Buffer.concat([POINTER_TO_QUESTION, bytes.subarray(end)]) : bytes;
 }
