@@ -14,17 +14,18 @@ export interface Situation {
   nowMs: number;
 }
 
-export const containerIdOf = (container: ObservedContainer) => `docker://${container.id}`;
+export const containerIdOf = (container: Pick<ObservedContainer, 'id'>) => `docker://${container.id}`;
 
 export function containerStatusOf(view: ContainerView, situation: Situation): ContainerStatus {
   const { memory } = situation;
-  const { newest, attempts, spec } = view;
-  const waiting = waitingOf(view, situation);
-  const ended = attempts.find((each) => each.state === 'exited');
+  const { spec } = view;
+  // Made but not yet started is a matter of milliseconds: until it runs, what was before it is shown.
+  const shown = view.attempts.filter((each) => each.state !== 'created');
+  const [newest] = shown;
+  const waiting = waitingOf(view, newest, situation);
+  const ended = shown.filter((each) => each.state === 'exited');
   // What is shown as the present state is not repeated as the last one.
-  const last =
-    waiting === undefined && ended === newest ? attempts.slice(1).find((each) => each.state === 'exited') : ended;
-  const ran = newest?.state === 'created' ? attempts[1] : newest;
+  const last = waiting === undefined && ended[0] === newest ? ended[1] : ended[0];
   return {
     name: spec.name,
     state: waiting === undefined ? stateOf(newest, memory) : { waiting },
@@ -32,8 +33,8 @@ export function containerStatusOf(view: ContainerView, situation: Situation): Co
     ready: view.kind === 'init' && !view.sidecar ? succeeded(newest) : isReady(view, memory),
     restartCount: newest?.attempt ?? 0,
     image: spec.image ?? '',
-    imageID: ran?.imageID ?? '',
-    ...(ran === undefined ? {} : { containerID: containerIdOf(ran) }),
+    imageID: newest?.imageID ?? '',
+    ...(newest === undefined ? {} : { containerID: containerIdOf(newest) }),
     started: isStarted(view, memory),
   };
 }
@@ -42,9 +43,13 @@ const succeeded = (container: ObservedContainer | undefined) =>
   container?.state === 'exited' && container.exitCode === 0;
 
 /** Undefined: it runs, or has ended and is shown so. */
-function waitingOf(view: ContainerView, situation: Situation): ContainerState['waiting'] {
+function waitingOf(
+  view: ContainerView,
+  newest: ObservedContainer | undefined,
+  situation: Situation,
+): ContainerState['waiting'] {
   const { pod, memory, ending, nowMs } = situation;
-  const { newest, spec } = view;
+  const { spec } = view;
   if (newest?.state === 'running') return undefined;
   if (newest?.state === 'exited' && (ending || !shouldRestart(pod, view, newest, memory))) return undefined;
   if (newest?.state === 'exited' && restartAtMs(newest) > nowMs)
@@ -53,7 +58,7 @@ function waitingOf(view: ContainerView, situation: Situation): ContainerState['w
   if (failure !== undefined) return { reason: failure.reason, message: failure.message };
   // About to start again: what it was is still what there is to show.
   if (newest?.state === 'exited') return undefined;
-  const initializing = (pod.spec.initContainers ?? []).length > 0 && newest === undefined;
+  const initializing = (pod.spec.initContainers ?? []).length > 0;
   return { reason: initializing ? 'PodInitializing' : 'ContainerCreating' };
 }
 

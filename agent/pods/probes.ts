@@ -4,6 +4,7 @@
  * each running container, gone with it. Source: https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
  */
 import type { Probe } from '../../shared/api/core.ts';
+import { containerIdOf } from './container-status.ts';
 import type { ContainerView } from './containers-of-pod.ts';
 import { memoryOf } from './memory.ts';
 import { gracePeriodOf } from './plan-ending.ts';
@@ -21,6 +22,13 @@ export const probesOf = (view: ContainerView): Partial<Record<Kind, Probe>> => (
   ...(view.spec.livenessProbe === undefined ? {} : { liveness: view.spec.livenessProbe }),
   ...(view.spec.readinessProbe === undefined ? {} : { readiness: view.spec.readinessProbe }),
 });
+
+/** After a restart of the agent a container is what it was until a probe says otherwise: a restart makes nobody unready. */
+function reportedBefore({ pod }: PodContext, view: ContainerView, containerId: string) {
+  const { containerStatuses = [], initContainerStatuses = [] } = pod().status ?? {};
+  const found = [...containerStatuses, ...initContainerStatuses].find((each) => each.name === view.spec.name);
+  return found?.containerID === containerIdOf({ id: containerId }) ? found : undefined;
+}
 
 export class ContainerProbes {
   readonly #context: PodContext;
@@ -40,8 +48,13 @@ export class ContainerProbes {
     this.#onChange = onChange;
     const remembered = memoryOf(context.memory, view.spec.name);
     const { startup } = probesOf(view);
-    remembered.probed = { containerId, started: startup === undefined, ready: false };
-    if (startup === undefined) this.#beginAfterStartup();
+    const known = reportedBefore(context, view, containerId);
+    remembered.probed = {
+      containerId,
+      started: startup === undefined || known?.started === true,
+      ready: known?.ready === true,
+    };
+    if (startup === undefined || known?.started === true) this.#beginAfterStartup();
     else this.#begin('startup', startup);
   }
 

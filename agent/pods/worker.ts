@@ -42,6 +42,8 @@ export class PodWorker {
   /** By container id. */
   readonly #probes = new Map<string, ContainerProbes>();
   #pod: Pod;
+  /** The pod's records are being removed: what was last reported is the last word. */
+  #isFading = false;
   #turnIsDue = false;
   #closed = false;
   #callOffTimer: () => void = () => {};
@@ -257,7 +259,9 @@ export class PodWorker {
   #forget(containerId: string): void {
     this.#memory.stops.delete(containerId);
     this.#memory.messages.delete(containerId);
-    if (this.#containers.delete(containerId)) this.wake();
+    if (!this.#containers.delete(containerId)) return;
+    if (this.#memory.ending?.deleted === true) this.#isFading = true;
+    this.wake();
   }
 
   #followProbes(): void {
@@ -286,11 +290,11 @@ export class PodWorker {
   #report(gone: boolean): void {
     if (this.#hooks.silent) return;
     const { clock, reporter } = this.#parts;
-    const status = podStatusOf(this.#pod, this.#observed(), this.#memory, {
-      ip: this.#parts.nodeIP(),
-      nowMs: clock.now(),
-    });
-    if (!gone && JSON.stringify(status) === JSON.stringify(this.#memory.reported)) return;
+    const { reported } = this.#memory;
+    const fresh = () =>
+      podStatusOf(this.#pod, this.#observed(), this.#memory, { ip: this.#parts.nodeIP(), nowMs: clock.now() });
+    const status = this.#isFading && reported !== undefined ? reported : fresh();
+    if (!gone && JSON.stringify(status) === JSON.stringify(reported)) return;
     this.#memory.reported = status;
     const { namespace = '', name, uid } = this.#pod.metadata;
     reporter.podStatus({ namespace, name, uid }, status, gone);
