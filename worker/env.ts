@@ -15,6 +15,8 @@ export interface Env {
   PUBLIC_URL: string;
   /** The API's own URL as clients see it, without a trailing slash. */
   API_URL: string;
+  /** PEM of the CA that signed the API's certificate; absent where public certificates need none. */
+  CA_CERTIFICATE?: string;
   /** Static assets. */
   ASSETS?: Fetcher;
 }

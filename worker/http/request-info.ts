@@ -116,10 +116,6 @@ const isTrue = (value: string | null): boolean => value !== null && value !== 'f
 
 function requireSegment(value: string, what: string): void {
   const why =
-    value === '.' || value === '..'
-      ? `may not be '${value}'`
-      : value.includes('%')
-        ? `may not contain '%'`
-        : undefined;
+    value === '.' || value === '..' ? `may not be '${value}'` : value.includes('%') ? `may not contain '%'` : undefined;
   if (why !== undefined) throw badRequest(`${what} parameter invalid: ${JSON.stringify(value)}: ${why}`);
 }

@@ -46,7 +46,7 @@ const selectableFields = (definition: ResourceDefinition): string[] => [
   ...Object.keys(definition.fields?.(EMPTY_OBJECT) ?? {}),
 ];
 
-function valueOf(entries: readonly IndexEntry[], index: string): string | undefined {
+function entryValue(entries: readonly IndexEntry[], index: string): string | undefined {
   return entries.find((entry) => entry.index === index)?.value;
 }
 
@@ -79,8 +79,8 @@ export function parseSelection(
     ...exactLabels.map((each) => ({ index: labelIndex(each.key), value: each.values[0] ?? '' })),
   ];
   const rest = (entries: readonly IndexEntry[]) =>
-    otherLabels.every((each) => matchesRequirement(each, valueOf(entries, labelIndex(each.key)))) &&
-    otherFields.every((each) => matchesField(each, valueOf(entries, fieldIndex(each.field))));
+    otherLabels.every((each) => matchesRequirement(each, entryValue(entries, labelIndex(each.key)))) &&
+    otherFields.every((each) => matchesField(each, entryValue(entries, fieldIndex(each.field))));
   const matchesKey = (namespace: string, name: string) =>
     matchesFields(keyFields, { 'metadata.name': name, 'metadata.namespace': namespace });
   return {

@@ -1,0 +1,198 @@
+/**
+ * Durable Object Cluster: composition root of one cluster's control plane. Builds the parts and connects them; what they do
+ * is in their rooms. After any handler returns, dropping this object from memory loses nothing.
+ */
+import { DurableObject } from 'cloudflare:workers';
+import { DEFAULTS } from '../shared/defaults.ts';
+import { StatusError } from '../shared/errors.ts';
+import { type ControlPlane, createControlPlane } from './control-plane.ts';
+import { deliver } from './controllers/hook-delivery.ts';
+import { createHookInbox } from './controllers/hook-inbox.ts';
+import { createNodeLife } from './controllers/node-life.ts';
+import type { Env, UserInfo } from './env.ts';
+import { authorize, forbiddenError } from './http/authorization.ts';
+import { answerClusterRequest, type ClusterParts } from './http/cluster-routes.ts';
+import { locatePod, locateService } from './links/locate.ts';
+import { Minions } from './links/minions.ts';
+import { Watches } from './links/watches.ts';
+import type { ClusterRpc, HookDelivery, Outcome, PodLocation, ServiceLocation } from './rpc.ts';
+import { compactHistory } from './store/compaction.ts';
+import { objectSql } from './store/object-sql.ts';
+
+/** Set by the Worker: an object cannot always tell its own name. */
+const CLUSTER_HEADER = 'x-longshore-cluster';
+const NAME_KEY = 'cluster-name';
+
+export class Cluster extends DurableObject<Env> implements ClusterRpc {
+  #parts: (ClusterParts & { plane: ControlPlane }) | undefined;
+  /** When the alarm is set for, as far as this instance knows. */
+  #alarmMs: number | null = null;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    ctx.blockConcurrencyWhile(async () => {
+      this.#alarmMs = await ctx.storage.getAlarm();
+    });
+  }
+
+  override async fetch(request: Request): Promise<Response> {
+    const parts = this.#compose(request.headers.get(CLUSTER_HEADER) ?? undefined);
+    try {
+      return await answerClusterRequest(parts, request);
+    } finally {
+      await this.#setAlarm(parts.plane);
+    }
+  }
+
+  override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
+    const parts = this.#compose();
+    if (parts.minions.owns(socket)) parts.minions.message(socket, message);
+    await this.#setAlarm(parts.plane);
+  }
+
+  override async webSocketClose(socket: WebSocket): Promise<void> {
+    await this.#socketEnded(socket);
+  }
+
+  override async webSocketError(socket: WebSocket): Promise<void> {
+    await this.#socketEnded(socket);
+  }
+
+  override async alarm(): Promise<void> {
+    this.#alarmMs = null;
+    const { plane } = this.#compose();
+    plane.drain();
+    compactHistory(plane.store, Date.now());
+    await this.#setAlarm(plane);
+  }
+
+  // ---- What the Worker asks for, besides REST -----------------------------------------------------------------------
+
+  async locatePod(
+    user: UserInfo,
+    asked: { namespace: string; name: string; subresource: string; verb: string; container?: string },
+  ): Promise<Outcome<PodLocation>> {
+    const { plane } = this.#compose();
+    return outcomeOf(() => {
+      const { namespace, name, subresource, verb } = asked;
+      const attributes = {
+        user,
+        verb,
+        isResource: true,
+        group: '',
+        resource: 'pods',
+        subresource,
+        namespace,
+        name,
+        path: '',
+      };
+      const { allowed, reason } = authorize(attributes, plane.store);
+      if (!allowed) throw forbiddenError(attributes, reason);
+      return plane.registry.asSystem((objects) => locatePod(objects, asked));
+    });
+  }
+
+  async locateService(asked: { namespace: string; name: string; port?: number }): Promise<Outcome<ServiceLocation>> {
+    const { plane } = this.#compose();
+    return outcomeOf(() => plane.registry.asSystem((objects) => locateService(objects, asked)));
+  }
+
+  async deliver(delivery: HookDelivery): Promise<{ code: number; message: string }> {
+    const { plane } = this.#compose();
+    const inbox = createHookInbox(objectSql(this.ctx.storage));
+    try {
+      return await deliver(
+        { transact: (body) => plane.registry.asSystem((objects) => body(objects)), inbox },
+        delivery,
+      );
+    } finally {
+      await this.#setAlarm(plane);
+    }
+  }
+
+  // ---- Composition ---------------------------------------------------------------------------------------------------
+
+  #name(given: string | undefined): string {
+    const { kv } = this.ctx.storage;
+    const known = this.ctx.id.name ?? kv.get<string>(NAME_KEY);
+    if (known !== undefined) return known;
+    if (given !== undefined) kv.put(NAME_KEY, given);
+    return given ?? DEFAULTS.clusterName;
+  }
+
+  #compose(given?: string): ClusterParts & { plane: ControlPlane } {
+    if (this.#parts !== undefined) return this.#parts;
+    const { ctx, env } = this;
+    const name = this.#name(given);
+    const nowMs = () => Date.now();
+    const plane = createControlPlane({
+      sql: objectSql(ctx.storage),
+      nowMs,
+      random: Math.random,
+      newUid: () => crypto.randomUUID(),
+      cluster: {
+        name,
+        publicUrl: env.PUBLIC_URL,
+        apiUrl: name === DEFAULTS.clusterName ? env.API_URL : `${env.API_URL}/clusters/${name}`,
+        caCertificate: env.CA_CERTIFICATE,
+      },
+      liveness: {
+        connected: (node) => minions.connected(node),
+        lastSeenMs: (node) => minions.lastSeenMs(node),
+        drop: (node) => {
+          for (const socket of ctx.getWebSockets(`n:${node}`)) socket.close(4002, 'silent for too long');
+        },
+      },
+      log: (entry) => console.log(JSON.stringify({ cluster: name, ...entry })),
+    });
+    const { registry, store, catalog } = plane;
+    const minions = new Minions({
+      sockets: ctx,
+      reader: store,
+      transact: (body) => registry.asSystem((objects) => body(objects)),
+      nodes: createNodeLife((queue, key, dueMs) =>
+        registry.asSystem((_, transaction) => transaction.enqueue(queue, key, dueMs)),
+      ),
+      cluster: {
+        name,
+        domain: DEFAULTS.clusterDomain,
+        dnsIP: DEFAULTS.dnsIP,
+        serviceCIDR: DEFAULTS.serviceCIDR,
+        podCIDR: DEFAULTS.podCIDR,
+      },
+      nowMs,
+    });
+    const watches = new Watches({ sockets: ctx, reader: store, catalog, nowMs });
+    store.onCommit((changes) => {
+      watches.publish(changes);
+      minions.publish(changes);
+    });
+    plane.bootstrap();
+    this.#parts = { plane, registry, catalog, secret: env.ROOT_SECRET, cluster: name, nowMs, minions, watches };
+    return this.#parts;
+  }
+
+  async #socketEnded(socket: WebSocket): Promise<void> {
+    const { minions, watches, plane } = this.#compose();
+    if (minions.owns(socket)) minions.closed(socket);
+    else watches.closed(socket);
+    await this.#setAlarm(plane);
+  }
+
+  /** One alarm for everything that is due; setting it is a written row, so an earlier one stays. */
+  async #setAlarm(plane: ControlPlane): Promise<void> {
+    const dueMs = plane.store.nextDueMs();
+    if (dueMs === undefined || (this.#alarmMs !== null && this.#alarmMs <= dueMs)) return;
+    this.#alarmMs = dueMs;
+    await this.ctx.storage.setAlarm(dueMs);
+  }
+}
+
+function outcomeOf<T>(body: () => T): Outcome<T> {
+  try {
+    return { ok: true, value: body() };
+  } catch (error) {
+    if (error instanceof StatusError) return { ok: false, status: error.status };
+    throw error;
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * The synchronous core of a cluster, without sockets and HTTP: store, registry, admission, controllers, scheduler. The
+ * Durable Object runs it on its SQLite, tests on Node's.
+ */
+import { ADMISSION } from './admission/catalog.ts';
+import { createControllers } from './controllers/catalog.ts';
+import { createRunner, type Runner } from './controllers/runner.ts';
+import type { Liveness, Surroundings } from './controllers/surroundings.ts';
+import { bootstrap } from './registry/bootstrap.ts';
+import { createRegistry, type Registry } from './registry/registry.ts';
+import { type Catalog, catalogOf } from './resources/catalog.ts';
+import { createScheduler } from './scheduler/scheduler.ts';
+import type { Sql } from './store/sql.ts';
+import { SqliteStore } from './store/sqlite-store.ts';
+import type { Store } from './store/store.ts';
+
+export interface ControlPlaneParts {
+  sql: Sql;
+  nowMs(): number;
+  /** In [0, 1). */
+  random(): number;
+  newUid(): string;
+  cluster: Surroundings['cluster'];
+  liveness: Liveness;
+  log(entry: Record<string, unknown>): void;
+}
+
+export interface ControlPlane {
+  store: Store;
+  registry: Registry;
+  runner: Runner;
+  catalog(): Catalog;
+  /** Does what is due, in one transaction, bounded; what is left is in the work table. */
+  drain(): void;
+  /** Makes what every cluster has, when the store is new. */
+  bootstrap(): void;
+}
+
+/** Reconciles in the turn of the write that caused them; more waits for the alarm, so that no client waits long. */
+const TURN_BUDGET = 200;
+
+export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
+  const { nowMs, random, newUid } = parts;
+  const store = new SqliteStore(parts.sql, { clock: nowMs, newEpoch: newUid });
+  const builtIn = catalogOf();
+  const catalog = () => builtIn;
+  const registry: Registry = createRegistry(
+    {
+      store,
+      catalog,
+      admission: ADMISSION,
+      random,
+      newUid,
+      changed: (change, objects, transaction) => runner.changed(change, objects, transaction),
+    },
+    () => void runner.runDue(nowMs(), TURN_BUDGET),
+  );
+  const stored = builtIn.definitions.filter((each) => each.virtual !== true).map((each) => each.identity);
+  const surroundings: Surroundings = { resources: () => stored, liveness: parts.liveness, cluster: parts.cluster };
+  const runner: Runner = createRunner({
+    controllers: [...createControllers(surroundings), createScheduler()],
+    store,
+    transact: (body) => registry.asSystem(body),
+    random,
+    log: parts.log,
+  });
+  return {
+    store,
+    registry,
+    runner,
+    catalog,
+    drain: () => registry.asSystem(() => undefined),
+    bootstrap() {
+      if (store.revision === 0) registry.asSystem((objects) => bootstrap(objects));
+    },
+  };
+}

@@ -1,0 +1,31 @@
+/** Reads a request's body with the apiserver's limit. What the bytes mean is `resources/decode.ts`. */
+import { tooLarge } from '../../shared/errors.ts';
+import { MAX_BODY_BYTES } from '../resources/decode.ts';
+
+const tooLargeBody = () => tooLarge(`Request entity too large: limit is ${MAX_BODY_BYTES}`);
+
+/** Before anything is read or woken. @throws StatusError 413 for a body that says it is too long. */
+export function requireBodyFits(headers: Headers): void {
+  if (Number(headers.get('content-length') ?? '0') > MAX_BODY_BYTES) throw tooLargeBody();
+}
+
+/** @throws StatusError 413 as soon as too much has come. */
+export async function readBody(request: Request): Promise<Uint8Array> {
+  requireBodyFits(request.headers);
+  if (request.body === null) return new Uint8Array(0);
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of request.body) {
+    const bytes = part as Uint8Array;
+    length += bytes.byteLength;
+    if (length > MAX_BODY_BYTES) throw tooLargeBody();
+    parts.push(bytes);
+  }
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.byteLength;
+  }
+  return whole;
+}

@@ -1,0 +1,118 @@
+/**
+ * Every request that reaches a Cluster object: who asks (the Worker said so), whether the token still holds, whether it is
+ * allowed, and whose business it is. The Worker's own routes are `app.ts`.
+ */
+
+import { badRequest, methodNotAllowed, unauthorized } from '../../shared/errors.ts';
+import { JOIN_PATH, LINK_PATH } from '../../shared/link/protocol.ts';
+import type { UserInfo } from '../env.ts';
+import type { Minions } from '../links/minions.ts';
+import type { Watches, WatchRequest } from '../links/watches.ts';
+import { errorAnswer, pageNotFound } from './answers.ts';
+import { decodeUser } from './authentication.ts';
+import { attributesOf, authorize, forbiddenError } from './authorization.ts';
+import { answerDiscovery } from './discovery.ts';
+import { healthAnswer } from './health.ts';
+import { answerJoin } from './join.ts';
+import { parseListOptions, parseResourceVersion } from './list-options.ts';
+import { includeObject, requireReached } from './lists.ts';
+import { metricsAnswer } from './metrics.ts';
+import { negotiate } from './negotiation.ts';
+import { parseRequestInfo, type RequestInfo, splitTarget } from './request-info.ts';
+import { answerResource, findServed, methodRefused, type RestParts } from './rest.ts';
+import { whyTokenEnded } from './token-status.ts';
+import { isUpgrade } from './watch.ts';
+
+export interface ClusterParts extends RestParts {
+  minions: Minions;
+  watches: Watches;
+}
+
+/** Always an answer: errors become a Status here, for they do not keep their class on the way to the Worker. */
+export async function answerClusterRequest(parts: ClusterParts, request: Request): Promise<Response> {
+  const { path, query } = splitTarget(request.url);
+  try {
+    const user = decodeUser(request.headers);
+    return await route(parts, request, parseRequestInfo(request.method, path, query), user);
+  } catch (error) {
+    return errorAnswer(error, { method: request.method, path }, isPretty(request, query));
+  }
+}
+
+const isPretty = (request: Request, query: string): boolean =>
+  negotiate(new Headers({ 'user-agent': request.headers.get('user-agent') ?? '' }), new URLSearchParams(query), [])
+    .pretty;
+
+async function route(parts: ClusterParts, request: Request, info: RequestInfo, user: UserInfo): Promise<Response> {
+  const { store } = parts.registry;
+  if (whyTokenEnded(user, store) !== undefined) throw unauthorized();
+  const attributes = attributesOf(user, info);
+  const { allowed, reason } = authorize(attributes, store);
+  if (!allowed) throw forbiddenError(attributes, reason);
+  if (!info.isResource) return (await onPath(parts, request, info, user)) ?? pageNotFound();
+  if (info.verb === '') throw methodRefused();
+  if (info.verb === 'watch') return onWatch(parts, request, info);
+  return answerResource(parts, request, info, user);
+}
+
+async function onPath(
+  parts: ClusterParts,
+  request: Request,
+  info: RequestInfo,
+  user: UserInfo,
+): Promise<Response | undefined> {
+  const { path, query } = info;
+  if (path === LINK_PATH) {
+    if (!isUpgrade(request.headers)) throw badRequest('Upgrade request required');
+    return parts.minions.accept(user);
+  }
+  if (path === JOIN_PATH) {
+    if (request.method !== 'POST') throw methodNotAllowed({ group: '', resource: 'join' }, info.verb);
+    return answerJoin({ ...parts, reader: parts.registry.store }, request);
+  }
+  if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
+  if (path === '/metrics') return metricsAnswer(parts.registry.store, parts.catalog());
+  const checks = {
+    ping: () => undefined,
+    etcd: () => (parts.registry.store.revision >= 0 ? undefined : 'no revision'),
+  };
+  const health = healthAnswer(path, query, checks);
+  if (health !== undefined) return health;
+  const document = answerDiscovery(parts.catalog(), { path, headers: request.headers });
+  return document === undefined ? undefined : new Response(document.body || null, document);
+}
+
+const WATCH_FORMS = ['Table', 'PartialObjectMetadata'];
+
+/** The Worker asks for every watch as an upgrade, whatever its client speaks. */
+function onWatch(parts: ClusterParts, request: Request, info: RequestInfo): Response {
+  if (!isUpgrade(request.headers)) throw badRequest('Upgrade request required');
+  const served = findServed(parts.catalog(), info);
+  if (served === undefined) return pageNotFound();
+  if (!served.definition.verbs.includes('watch') || info.subresource !== '') throw methodRefused();
+  const options = parseListOptions(info.query, true);
+  const form = negotiate(request.headers, info.query, WATCH_FORMS);
+  const revision = parseResourceVersion(options.resourceVersion);
+  const { store } = parts.registry;
+  requireReached(store, revision);
+  // Kubernetes: `/watch/…/NAME`, the old form, is a watch of one object.
+  const byName = info.name === '' ? '' : `metadata.name=${info.name}`;
+  const fieldSelector = [options.fieldSelector, byName].filter((each) => each !== '').join(',');
+  const watch: WatchRequest = {
+    group: info.group,
+    version: info.version,
+    resource: info.resource,
+    namespace: served.identity.namespaced && info.namespace !== '' ? info.namespace : undefined,
+    labelSelector: options.labelSelector,
+    fieldSelector,
+    as: form.as === 'PartialObjectMetadataList' ? '' : form.as,
+    metaVersion: form.version,
+    include: includeObject(info.query),
+    revision,
+    initial: options.sendInitialEvents ?? revision === 0,
+    endsInitial: options.sendInitialEvents === true,
+    bookmarks: options.allowWatchBookmarks,
+  };
+  if (options.sendInitialEvents === false && revision === 0) watch.revision = store.revision;
+  return parts.watches.accept(watch, served);
+}

@@ -1,0 +1,258 @@
+/**
+ * GET of one object and of many. Stored text goes to the client as it is, unparsed; a list longer than a page is streamed,
+ * page after page of the same revision, so that no list has to be in memory whole. Tables and bare metadata are parsed,
+ * for they are computed.
+ */
+import { apiVersionOf, groupResourceOf, type KubeObject, type ListMeta } from '../../shared/api/meta.ts';
+import { notFound, resourceVersionTooLarge, StatusError } from '../../shared/errors.ts';
+import { parseSelection, type Selection } from '../registry/selection.ts';
+import { columnDefinitions, type IncludeObject, partialMetadata, tableOf, tableRow } from '../registry/table.ts';
+import type { ServedResource } from '../resources/catalog.ts';
+import type { JsonObject } from '../resources/definition.ts';
+import type { Reader, StoredObject } from '../store/store.ts';
+import { json, jsonText } from './answers.ts';
+import {
+  type Continuation,
+  expiredContinue,
+  formatContinue,
+  type ListOptions,
+  parseContinue,
+  parseResourceVersion,
+} from './list-options.ts';
+import type { AnswerForm } from './negotiation.ts';
+import { yamlAnswer } from './yaml-answer.ts';
+
+/** Items of one turn; beyond, the answer is a stream. */
+const PAGE = 500;
+
+export interface ReadParts {
+  reader: Reader;
+  nowMs(): number;
+}
+
+export function includeObject(query: URLSearchParams): IncludeObject {
+  const asked = query.get('includeObject');
+  return asked === 'None' || asked === 'Object' ? asked : 'Metadata';
+}
+
+/** The object as this group version shows it. */
+export const servedText = (served: ServedResource, text: string): string =>
+  served.convert === undefined ? text : JSON.stringify(served.convert.fromStored(JSON.parse(text) as JsonObject));
+
+/** One object, in the form that was negotiated. */
+export function objectAnswer(
+  parts: ReadParts,
+  served: ServedResource,
+  text: string,
+  form: AnswerForm,
+  query: URLSearchParams,
+  status = 200,
+): Response {
+  const shown = servedText(served, text);
+  if (form.as === '' && !form.pretty && !form.yaml) return jsonText(`${shown}\n`, status);
+  const object = JSON.parse(shown) as KubeObject;
+  if (form.yaml) return yamlAnswer(object, status);
+  if (form.as === 'Table') {
+    // Columns are written for the stored form.
+    const stored = JSON.parse(text) as KubeObject;
+    const row = tableRow(served.definition, stored, includeObject(query), parts.nowMs(), form.version);
+    const metadata = { resourceVersion: object.metadata.resourceVersion };
+    return json(tableOf(metadata, columnDefinitions(served.definition), [row], form.version), status, form.pretty);
+  }
+  if (form.as === 'PartialObjectMetadata') return json(partialMetadata(object, form.version), status, form.pretty);
+  return json(object, status, form.pretty);
+}
+
+/** @throws StatusError 504 for a revision that is still to come. */
+export function requireReached(reader: Reader, revision: number): void {
+  if (revision > reader.revision) throw resourceVersionTooLarge(revision, reader.revision);
+}
+
+export function getObject(
+  parts: ReadParts,
+  served: ServedResource,
+  namespace: string,
+  name: string,
+  form: AnswerForm,
+  query: URLSearchParams,
+): Response {
+  requireReached(parts.reader, parseResourceVersion(query.get('resourceVersion') ?? ''));
+  const stored = parts.reader.get({ resource: groupResourceOf(served.definition.identity), namespace, name });
+  if (stored === undefined) throw notFound(served.identity, name);
+  return objectAnswer(parts, served, stored.text, form, query);
+}
+
+interface Shape {
+  head(metadata: ListMeta): string;
+  item(stored: StoredObject): string;
+  tail: string;
+}
+
+function shapeOf(parts: ReadParts, served: ServedResource, form: AnswerForm, query: URLSearchParams): Shape {
+  const nowMs = parts.nowMs();
+  const open = (kind: string, apiVersion: string, metadata: ListMeta) =>
+    `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(metadata)}`;
+  if (form.as === 'Table') {
+    const columns = JSON.stringify(columnDefinitions(served.definition));
+    return {
+      head: (metadata) =>
+        `${open('Table', `meta.k8s.io/${form.version}`, metadata)},"columnDefinitions":${columns},"rows":[`,
+      item: (stored) => {
+        const object = JSON.parse(stored.text) as KubeObject;
+        return JSON.stringify(tableRow(served.definition, object, includeObject(query), nowMs, form.version));
+      },
+      tail: ']}\n',
+    };
+  }
+  if (form.as === 'PartialObjectMetadataList') {
+    return {
+      head: (metadata) => `${open('PartialObjectMetadataList', `meta.k8s.io/${form.version}`, metadata)},"items":[`,
+      item: (stored) => JSON.stringify(partialMetadata(JSON.parse(stored.text) as KubeObject, form.version)),
+      tail: ']}\n',
+    };
+  }
+  const kind = served.convert === undefined ? served.definition.listKind : `${served.identity.kind}List`;
+  return {
+    head: (metadata) => `${open(kind, apiVersionOf(served.identity), metadata)},"items":[`,
+    item: (stored) => servedText(served, stored.text),
+    tail: ']}\n',
+  };
+}
+
+interface Query {
+  resource: string;
+  namespace: string | undefined;
+  selection: Selection;
+  /** undefined: now. */
+  atRevision: number | undefined;
+}
+
+/** Up to `limit` items after a key; selectors on the key itself are applied here. */
+function page(
+  reader: Reader,
+  query: Query,
+  after: Continuation['after'] | undefined,
+  limit: number,
+): { items: StoredObject[]; revision: number } {
+  const { selection } = query;
+  const items: StoredObject[] = [];
+  let from = after;
+  for (;;) {
+    const part = reader.list({
+      resource: query.resource,
+      namespace: query.namespace,
+      having: selection.having,
+      matches: selection.matches,
+      after: from,
+      limit,
+      atRevision: query.atRevision,
+    });
+    let count = 0;
+    for (const stored of part.items) {
+      count++;
+      from = { namespace: stored.namespace, name: stored.name };
+      if (selection.matchesKey?.(stored.namespace, stored.name) === false) continue;
+      items.push(stored);
+      if (items.length === limit) break;
+    }
+    if (count < limit || items.length === limit) return { items, revision: part.revision };
+  }
+}
+
+/** One name and nothing else asked is one look-up, however many objects there are. */
+function single(reader: Reader, query: Query, namespaced: boolean): StoredObject[] | undefined {
+  const { name, having, matches } = query.selection;
+  if (name === undefined || having.length > 0 || matches !== undefined || query.atRevision !== undefined)
+    return undefined;
+  if (namespaced && query.namespace === undefined) return undefined;
+  const stored = reader.get({ resource: query.resource, namespace: query.namespace ?? '', name });
+  return stored !== undefined && query.selection.matchesKey?.(stored.namespace, name) ? [stored] : [];
+}
+
+export function listObjects(
+  parts: ReadParts,
+  served: ServedResource,
+  namespace: string | undefined,
+  options: ListOptions,
+  form: AnswerForm,
+  query: URLSearchParams,
+): Response {
+  const { reader } = parts;
+  const { definition } = served;
+  const selection = parseSelection(definition, options.labelSelector, options.fieldSelector);
+  const from = options.continue === '' ? undefined : parseContinue(options.continue);
+  const asked = parseResourceVersion(options.resourceVersion);
+  requireReached(reader, asked);
+  // Kubernetes: a limit with a resourceVersion means that very revision, as it always did.
+  const exact =
+    options.resourceVersionMatch === 'Exact' || (options.resourceVersionMatch === '' && options.limit !== undefined);
+  const atRevision =
+    from !== undefined ? (from.revision === -1 ? undefined : from.revision) : exact && asked > 0 ? asked : undefined;
+  const found: Query = { resource: groupResourceOf(definition.identity), namespace, selection, atRevision };
+  const limit = options.limit ?? PAGE;
+  const first = readFirst(parts, found, from, limit, definition.identity.namespaced);
+  const shape = shapeOf(parts, served, form, query);
+  const revision = first.revision;
+  const last = first.items.at(limit - 1);
+  const more = first.items.length > limit;
+  const items = more ? first.items.slice(0, limit) : first.items;
+  if (more && options.limit === undefined && last !== undefined) {
+    return streamed(reader, { ...found, atRevision: revision }, shape, items, form);
+  }
+  const metadata: ListMeta = { resourceVersion: String(revision) };
+  if (more && last !== undefined) {
+    const seen = (from?.seen ?? 0) + items.length;
+    metadata.continue = formatContinue({ revision, after: { namespace: last.namespace, name: last.name }, seen });
+    if (selection.isEmpty) {
+      const total = reader.count({ resource: found.resource, namespace });
+      metadata.remainingItemCount = Math.max(1, total - seen);
+    }
+  }
+  return formed(shape.head(metadata) + items.map(shape.item).join(',') + shape.tail, form);
+}
+
+function readFirst(parts: ReadParts, query: Query, from: Continuation | undefined, limit: number, namespaced: boolean) {
+  try {
+    const one = from === undefined ? single(parts.reader, query, namespaced) : undefined;
+    if (one !== undefined) return { items: one, revision: parts.reader.revision };
+    return page(parts.reader, query, from?.after, limit + 1);
+  } catch (error) {
+    if (from !== undefined && error instanceof StatusError && error.code === 410) throw expiredContinue(from);
+    throw error;
+  }
+}
+
+/** People read lists at a terminal; what they get may cost a parse. */
+function formed(text: string, form: AnswerForm): Response {
+  if (form.yaml) return yamlAnswer(JSON.parse(text), 200);
+  return form.pretty ? json(JSON.parse(text), 200, true) : jsonText(text);
+}
+
+function streamed(reader: Reader, query: Query, shape: Shape, first: StoredObject[], form: AnswerForm): Response {
+  const encoder = new TextEncoder();
+  let items = first;
+  let started = false;
+  const next = (): string | undefined => {
+    if (!started) {
+      started = true;
+      return shape.head({ resourceVersion: String(query.atRevision) }) + items.map(shape.item).join(',');
+    }
+    const last = items.at(-1);
+    if (last === undefined || items.length < PAGE) return undefined;
+    items = page(reader, query, { namespace: last.namespace, name: last.name }, PAGE).items;
+    return items.length === 0 ? undefined : `,${items.map(shape.item).join(',')}`;
+  };
+  if (form.pretty || form.yaml) {
+    let text = '';
+    for (let part = next(); part !== undefined; part = next()) text += part;
+    return formed(text + shape.tail, form);
+  }
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      const part = next();
+      controller.enqueue(encoder.encode(part ?? shape.tail));
+      if (part === undefined) controller.close();
+    },
+  });
+  return new Response(body, { headers: { 'content-type': 'application/json', 'cache-control': 'no-cache, private' } });
+}

@@ -1,0 +1,31 @@
+/** The body of a PATCH: its media type, its JSON. What a patch does is `registry/json-patch.ts` and its neighbours. */
+import { badRequest, unsupportedMediaType } from '../../shared/errors.ts';
+import { mediaTypeOf } from '../resources/decode.ts';
+import { JsonSyntaxError, scanJson } from '../resources/json-scan.ts';
+
+export const PATCH_TYPES = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+] as const;
+export type PatchType = (typeof PATCH_TYPES)[number];
+
+/** @throws StatusError 415 naming what is accepted. */
+export function patchTypeOf(headers: Headers): PatchType {
+  const type = mediaTypeOf(headers.get('content-type'));
+  const found = PATCH_TYPES.find((each) => each === type);
+  if (found === undefined) throw unsupportedMediaType(PATCH_TYPES);
+  return found;
+}
+
+/** @throws StatusError 400 */
+export function parsePatch(bytes: Uint8Array): unknown {
+  const text = new TextDecoder().decode(bytes);
+  try {
+    scanJson(text);
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) throw badRequest(`error decoding patch: ${error.message}`);
+    throw error;
+  }
+  return JSON.parse(text) as unknown;
+}

@@ -1,0 +1,109 @@
+/**
+ * A watch as the client sees it: the Worker holds the chunked response (or the client's own WebSocket) and joins it to a
+ * hibernating socket of the Cluster object, which may sleep meanwhile. What is sent is `worker/links/watches.ts`.
+ */
+
+/** A client that has gone is noticed only when a write fails; blank lines are nothing to a JSON reader. */
+const KEEP_ALIVE_MS = 25_000;
+const DEFAULT_TIMEOUT_SECONDS = 1800;
+/** Of events that the client has not taken yet. */
+const MAX_WAITING_BYTES = 16 * 1024 * 1024;
+
+export interface WatchSide {
+  /** Asks the Cluster object for the watch's socket; anything but 101 is the client's answer. */
+  open(): Promise<Response>;
+  /** From the query; undefined: half an hour, times something between one and two. */
+  timeoutSeconds: number | undefined;
+  random(): number;
+  waitUntil(promise: Promise<unknown>): void;
+}
+
+export const isUpgrade = (headers: Headers): boolean => headers.get('upgrade')?.toLowerCase() === 'websocket';
+
+export async function watchAnswer(request: Request, side: WatchSide): Promise<Response> {
+  const answer = await side.open();
+  const socket = answer.webSocket;
+  if (answer.status !== 101 || socket === null) return answer;
+  const timeoutMs = 1000 * (side.timeoutSeconds ?? Math.floor(DEFAULT_TIMEOUT_SECONDS * (1 + side.random())));
+  socket.binaryType = 'arraybuffer';
+  return isUpgrade(request.headers)
+    ? overWebSocket(request, socket, timeoutMs, side)
+    : overStream(request, socket, timeoutMs, side);
+}
+
+function overStream(request: Request, socket: WebSocket, timeoutMs: number, side: WatchSide): Response {
+  const encoder = new TextEncoder();
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  let open = true;
+  let finish = (_reason: string) => {};
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        const send = (text: string) => {
+          if (!open) return;
+          controller.enqueue(encoder.encode(text));
+          if ((controller.desiredSize ?? 0) < 0) finish('the client reads too slowly');
+        };
+        const keepAlive = setInterval(() => send('\n'), KEEP_ALIVE_MS);
+        const timeout = setTimeout(() => finish('timeout'), timeoutMs);
+        finish = (reason) => {
+          if (!open) return;
+          open = false;
+          clearInterval(keepAlive);
+          clearTimeout(timeout);
+          closeQuietly(socket, reason);
+          controller.close();
+          end();
+        };
+        socket.addEventListener('message', (event) => send(`${String(event.data)}\n`));
+        socket.addEventListener('close', () => finish('closed'));
+        socket.addEventListener('error', () => finish('broken'));
+        request.signal.addEventListener('abort', () => finish('the client has gone'));
+        socket.accept();
+      },
+      cancel: () => finish('the client has gone'),
+    },
+    { highWaterMark: MAX_WAITING_BYTES, size: (chunk) => chunk?.byteLength ?? 0 },
+  );
+  side.waitUntil(ended);
+  return new Response(body, {
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-cache, private, no-transform' },
+  });
+}
+
+/** One event a message, as upstream's watch over WebSocket. */
+function overWebSocket(request: Request, socket: WebSocket, timeoutMs: number, side: WatchSide): Response {
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  const { 0: theirs, 1: ours } = new WebSocketPair();
+  const timeout = setTimeout(() => finish('timeout'), timeoutMs);
+  const finish = (reason: string) => {
+    clearTimeout(timeout);
+    closeQuietly(socket, reason);
+    closeQuietly(ours, reason);
+    end();
+  };
+  socket.addEventListener('message', (event) => {
+    for (const line of String(event.data).split('\n')) ours.send(line);
+  });
+  for (const each of [socket, ours]) {
+    each.addEventListener('close', () => finish('closed'));
+    each.addEventListener('error', () => finish('broken'));
+  }
+  socket.accept();
+  ours.accept();
+  side.waitUntil(ended);
+  const offered = (request.headers.get('sec-websocket-protocol') ?? '').split(',').map((each) => each.trim());
+  // The token's subprotocol must not be echoed.
+  const chosen = offered.find((each) => each !== '' && !each.startsWith('base64url.bearer.authorization.'));
+  return new Response(null, {
+    status: 101,
+    webSocket: theirs,
+    headers: chosen === undefined ? {} : { 'sec-websocket-protocol': chosen },
+  });
+}
+
+/** Closing what is closed already is no error worth a word. */
+function closeQuietly(socket: WebSocket, reason: string): void {
+  if (socket.readyState === WebSocket.CLOSED || socket.readyState === WebSocket.CLOSING) return;
+  socket.close(1000, reason);
+}
