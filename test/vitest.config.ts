@@ -37,7 +37,10 @@ export default defineConfig({
               cf: false,
               compatibilityDate: '2026-10-23',
               compatibilityFlags: ['nodejs_compat'],
-              durableObjects: { BARE: { className: 'Bare', useSQLite: true } },
+              durableObjects: {
+                BARE: { className: 'Bare', useSQLite: true },
+                KEYSPACE: { className: 'KeyspaceObject', useSQLite: true },
+              },
             },
           }),
         ],

@@ -49,7 +49,7 @@ function watchAnswer<E extends Env>(context: Context<E>, socket: WebSocket): Res
   const encoder = new TextEncoder();
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const { signal } = context.req.raw;
-  let finish = (_reason: string): void => {};
+  let finish = (_reason: string, _cancelled?: boolean): void => {};
   const body = new ReadableStream<Uint8Array>(
     {
       start(controller) {
@@ -60,12 +60,13 @@ function watchAnswer<E extends Env>(context: Context<E>, socket: WebSocket): Res
           controller.enqueue(encoder.encode(`${line}\n`));
           if ((controller.desiredSize ?? 0) < 0) finish('the client reads too slowly');
         };
-        finish = (reason) => {
+        finish = (reason, cancelled = false) => {
           if (!open) return;
           open = false;
           clearInterval(progress);
           if (socket.readyState === WebSocket.OPEN) socket.close(1000, reason);
-          controller.close();
+          // A cancelled stream is closed already.
+          if (!cancelled) controller.close();
           end();
         };
         socket.addEventListener('message', (event) => send(String(event.data)));
@@ -85,7 +86,7 @@ function watchAnswer<E extends Env>(context: Context<E>, socket: WebSocket): Res
           finish('bad request');
         });
       },
-      cancel: () => finish('the client has gone'),
+      cancel: () => finish('the client has gone', true),
     },
     { highWaterMark: MAX_WAITING_BYTES, size: (chunk) => chunk?.byteLength ?? 0 },
   );
