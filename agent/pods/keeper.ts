@@ -14,12 +14,14 @@ import { podFiles, podsFolder } from './pod-files.ts';
 import type { LogQuery, PodKeeper, PodStreams } from './pods.ts';
 import { mirrorOf, StaticPods } from './static-pods.ts';
 import { podStreams } from './streams.ts';
+import { PodTokens } from './tokens.ts';
 import { podsOnDisk, removePodFiles } from './volumes.ts';
 import { PodWorker } from './worker.ts';
 
 export class Keeper implements PodKeeper {
   readonly #parts: KeeperParts;
   readonly #images: Images;
+  readonly #tokens: PodTokens | undefined;
   readonly #streams: PodStreams;
   readonly #staticPods: StaticPods;
   readonly #stopping = new AbortController();
@@ -37,7 +39,8 @@ export class Keeper implements PodKeeper {
   #started = false;
 
   constructor(parts: KeeperParts) {
-    this.#parts = parts;
+    this.#tokens = parts.tokens === undefined ? undefined : new PodTokens(parts.tokens, parts.clock);
+    this.#parts = { ...parts, tokens: this.#tokens?.get };
     this.#images = new Images(parts.runtime, parts.references, parts.clock);
     this.#streams = podStreams(
       parts.runtime,
@@ -68,6 +71,8 @@ export class Keeper implements PodKeeper {
     for (const uid of this.#gone) if (!this.#wanted.has(uid)) this.#gone.delete(uid);
     this.#releaseMirrors(mirrors);
     this.#reconcile();
+    for (const { metadata, status } of mirrors)
+      if (status?.startTime === undefined) this.#workers.get(this.#mirrors.get(metadata.uid) ?? '')?.reportAgain();
     if (first && this.#started) void this.#clearDisk();
   }
 
@@ -154,10 +159,15 @@ export class Keeper implements PodKeeper {
     const gone = () => {
       this.#workers.delete(uid);
       this.#images.forget(uid);
+      this.#tokens?.forget(uid);
       if (this.#wanted?.has(uid)) this.#gone.add(uid);
       this.#reconcile();
     };
-    const worker = new PodWorker(this.#parts, this.#images, pod, adopted, { gone, silent });
+    const worker = new PodWorker(this.#parts, this.#images, pod, adopted, {
+      gone,
+      silent,
+      refreshAtMs: () => this.#tokens?.refreshAtMs(uid),
+    });
     this.#workers.set(uid, worker);
     worker.wake();
     return worker;

@@ -24,7 +24,10 @@ export function podStreams(
     return view.newest;
   };
   return {
-    logs: (podUid, query, signal) => limited(logsOf(runtime, worker(podUid), query, signal, nowMs()), query.limitBytes),
+    logs: (podUid, query, signal) => {
+      const container = containerForLogs(worker(podUid), query, nowMs());
+      return limited(logsOf(runtime, container.id, query, signal), query.limitBytes);
+    },
     exec: async (podUid, name, options): Promise<ExecSession> => runtime.exec(running(podUid, name).id, options),
     attach: async (podUid, name, options): Promise<ExecSession> => runtime.attach(running(podUid, name).id, options),
     sandboxPid: (podUid) => {
@@ -42,14 +45,12 @@ function viewOf(worker: PodWorker, name: string): ContainerView | undefined {
 
 async function* logsOf(
   runtime: Runtime,
-  worker: PodWorker,
+  containerId: string,
   query: LogQuery,
   signal: AbortSignal,
-  nowMs: number,
 ): AsyncGenerator<Uint8Array> {
-  const container = containerForLogs(worker, query, nowMs);
   const { follow, timestamps, tailLines, sinceMs } = query;
-  for await (const { bytes } of runtime.logs(container.id, { follow, timestamps, tailLines, sinceMs }, signal))
+  for await (const { bytes } of runtime.logs(containerId, { follow, timestamps, tailLines, sinceMs }, signal))
     yield bytes;
 }
 

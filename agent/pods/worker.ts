@@ -27,6 +27,8 @@ export interface WorkerHooks {
   gone(): void;
   /** Its objects do not exist in the cluster: say nothing about it. */
   silent: boolean;
+  /** When its volumes must be brought up to date, though nothing has changed; undefined: never. */
+  refreshAtMs(): number | undefined;
 }
 
 /** After an action failed in a way that nobody foresaw. */
@@ -118,6 +120,7 @@ export class PodWorker {
       JSON.stringify([before.metadata.labels, before.metadata.annotations]) !==
       JSON.stringify([metadata.labels, metadata.annotations]);
     if (changed) this.refreshVolumes();
+    if (this.#memory.reported !== undefined && pod.status?.startTime === undefined) this.reportAgain();
     this.wake();
   }
 
@@ -165,6 +168,12 @@ export class PodWorker {
     for (const container of containers) await this.#merge(container);
   }
 
+  /** The cluster does not have what was said before: its copy is new, or was restored. */
+  reportAgain(): void {
+    this.#memory.reported = undefined;
+    this.wake();
+  }
+
   wake(): void {
     if (this.#turnIsDue || this.#closed) return;
     this.#turnIsDue = true;
@@ -185,10 +194,11 @@ export class PodWorker {
   #turn(): void {
     this.#callOffTimer();
     this.#followProbes();
+    this.#refreshWhenDue();
     for (;;) {
       const step = nextStep(this.#pod, this.#observed(), this.#memory, this.#parts.clock.now());
       if (step.do === 'wait') {
-        this.#waitUntil(step.untilMs);
+        this.#waitUntil(earliest(step.untilMs, this.#refreshAtMs()));
         break;
       }
       if (step.do === 'gone') {
@@ -198,6 +208,15 @@ export class PodWorker {
       this.#begin(step);
     }
     this.#report(false);
+  }
+
+  #refreshAtMs(): number | undefined {
+    return this.#memory.volumes === 'ready' && !this.isEnding ? this.#hooks.refreshAtMs() : undefined;
+  }
+
+  #refreshWhenDue(): void {
+    const dueMs = this.#refreshAtMs();
+    if (dueMs !== undefined && dueMs <= this.#parts.clock.now()) this.#memory.volumes = 'absent';
   }
 
   #waitUntil(untilMs: number | undefined): void {
@@ -308,6 +327,9 @@ export class PodWorker {
 }
 
 const RANK: Record<ObservedContainer['state'], number> = { created: 0, running: 1, exited: 2 };
+
+const earliest = (left: number | undefined, right: number | undefined) =>
+  left === undefined || right === undefined ? (left ?? right) : Math.min(left, right);
 
 /** Volumes whose files come from the cluster's objects. */
 function hasContents(pod: Pod): boolean {
