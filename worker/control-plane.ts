@@ -71,7 +71,9 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     catalog,
     drain: () => registry.asSystem(() => undefined),
     bootstrap() {
-      if (store.revision === 0) registry.asSystem((objects) => bootstrap(objects));
+      // `default` cannot be deleted: where it is, all of this was made, in the same transaction.
+      const made = store.get({ resource: 'namespaces', namespace: '', name: 'default' }) !== undefined;
+      if (!made) registry.asSystem((objects) => bootstrap(objects));
     },
   };
 }
