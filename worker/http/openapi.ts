@@ -1,0 +1,267 @@
+/**
+ * OpenAPI v3 (an index and one document per group version, under hashed URLs) and v2, made from the catalog: what kubectl's
+ * validation, `apply` and `explain` read. Pure but for descriptions, which come from the static assets when there are any.
+ * Source: kube-openapi, pkg/handler3/handler.go and pkg/handler/handler.go.
+ */
+import { apiVersionOf, type Identity } from '../../shared/api/meta.ts';
+import { KUBERNETES_VERSION } from '../../shared/defaults.ts';
+import { notAcceptable } from '../../shared/errors.ts';
+import type { Catalog, ServedResource } from '../resources/catalog.ts';
+import { digestOf } from '../resources/digest.ts';
+import { definition, type Schema, schemaOfKind } from '../resources/schemas.ts';
+import { type DocumentAnswer, type DocumentRequest, groupsOf } from './discovery.ts';
+import { parseAccept } from './negotiation.ts';
+import { pathsOf } from './openapi-paths.ts';
+import {
+  COMMON,
+  closureOf,
+  type Descriptions,
+  definitionOf,
+  gvkOf,
+  type OpenApiSchema,
+  type SchemaForm,
+} from './openapi-schemas.ts';
+
+/** The texts of one package (`io.k8s.api.core.v1`); undefined when there are none. */
+export type Describe = (packageName: string) => Promise<Descriptions | undefined>;
+
+const V3: SchemaForm = { prefix: '#/components/schemas/', version: 3 };
+const V2: SchemaForm = { prefix: '#/definitions/', version: 2 };
+const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
+const YEAR_MS = 365 * 24 * 3_600_000;
+
+const PROTOBUF_V2 = 'application/com.github.proto-openapi.spec.v2';
+const PROTOBUF_V3 = 'application/com.github.proto-openapi.spec.v3';
+
+const packageOf = (name: string): string => name.slice(0, name.lastIndexOf('.'));
+
+/** The definition's name in a document: the generated one, or the group turned round, as for CRDs. */
+export function definitionNameOf(served: ServedResource, suffix = ''): string {
+  if (served.schema.name !== '') return `${served.schema.name}${suffix}`;
+  const { group, version, kind } = served.identity;
+  return [...group.split('.').reverse(), version, `${kind}${suffix}`].join('.');
+}
+
+/** Schemas that a resource's operations take or give, besides the resource itself. */
+function companionsOf({ definition: resource, identity, convert }: ServedResource): Schema[] {
+  const names = new Map<string, [string, string]>([
+    ['scale', ['autoscaling/v1', 'Scale']],
+    ['binding', ['v1', 'Binding']],
+    ['eviction', ['policy/v1', 'Eviction']],
+    ['token', ['authentication.k8s.io/v1', 'TokenRequest']],
+  ]);
+  const subresources = convert ? [] : resource.subresources;
+  const found = subresources.map((each) => names.get(each)).filter((each) => each !== undefined);
+  const list = schemaOfKind(apiVersionOf(identity), `${identity.kind}List`);
+  return [...found.map(([apiVersion, kind]) => schemaOfKind(apiVersion, kind)), list].filter(
+    (each) => each !== undefined,
+  );
+}
+
+/** A custom kind and its list, as the documents show them. */
+function customDefinitions(served: ServedResource, form: SchemaForm): [string, OpenApiSchema][] {
+  const { identity, definition: resource } = served;
+  const structural = (resource.structural ?? {}) as OpenApiSchema;
+  const metadata = {
+    [form.version === 3 ? 'allOf' : '$ref']:
+      form.version === 3 ? [{ $ref: `${form.prefix}${META}ObjectMeta` }] : `${form.prefix}${META}ObjectMeta`,
+  };
+  const string = { type: 'string' };
+  const apiVersion = apiVersionOf(identity);
+  const name = definitionNameOf(served);
+  const properties = { apiVersion: string, kind: string, metadata, ...(structural.properties as object | undefined) };
+  const item = { $ref: `${form.prefix}${name}` };
+  const listMeta = { $ref: `${form.prefix}${META}ListMeta` };
+  const wrapped = (reference: OpenApiSchema) => (form.version === 3 ? { allOf: [reference] } : reference);
+  return [
+    [name, { ...structural, properties, 'x-kubernetes-group-version-kind': [gvkOf(apiVersion, identity.kind)] }],
+    [
+      definitionNameOf(served, 'List'),
+      {
+        description: `${identity.kind}List is a list of ${identity.kind}`,
+        type: 'object',
+        required: ['items'],
+        properties: {
+          apiVersion: string,
+          kind: string,
+          metadata: wrapped(listMeta),
+          items: { type: 'array', items: wrapped(item) },
+        },
+        'x-kubernetes-group-version-kind': [gvkOf(apiVersion, resource.listKind)],
+      },
+    ],
+  ];
+}
+
+function definitionsFor(
+  resources: readonly ServedResource[],
+  form: SchemaForm,
+  texts: ReadonlyMap<string, Descriptions>,
+  groupVersions: readonly string[],
+): Record<string, OpenApiSchema> {
+  const builtIn = resources.filter((served) => served.definition.structural === undefined);
+  const meta = ['ObjectMeta', 'ListMeta'].map((name) => definition(META + name));
+  const roots = [...COMMON, ...meta, ...builtIn.flatMap((served) => [served.schema, ...companionsOf(served)])];
+  const describe = (name: string) => texts.get(packageOf(name))?.[name.slice(name.lastIndexOf('.') + 1)];
+  const made = [...closureOf(roots)].map(([name, schema]): [string, OpenApiSchema] => [
+    name,
+    definitionOf(schema, form, describe, groupVersions),
+  ]);
+  const custom = resources.filter((served) => served.definition.structural !== undefined);
+  return Object.fromEntries([...made, ...custom.flatMap((served) => customDefinitions(served, form))]);
+}
+
+const INFO = { title: 'Kubernetes', version: KUBERNETES_VERSION.gitVersion };
+const SECURITY = {
+  BearerToken: { type: 'apiKey', description: 'Bearer Token authentication', name: 'authorization', in: 'header' },
+};
+
+function documentV3(
+  catalog: Catalog,
+  groupVersion: string,
+  texts: ReadonlyMap<string, Descriptions>,
+): object | undefined {
+  const resources = catalog.served.filter(({ identity }) => apiVersionOf(identity) === groupVersion);
+  if (resources.length === 0) return undefined;
+  const versions = [...new Set(catalog.served.map(({ identity }) => apiVersionOf(identity)))];
+  return {
+    openapi: '3.0.0',
+    info: INFO,
+    paths: Object.assign({}, ...resources.map((served) => pathsOf(served, definitionNameOf(served), V3))),
+    components: {
+      schemas: definitionsFor(resources, V3, texts, versions),
+      securitySchemes: SECURITY,
+    },
+  };
+}
+
+const NO_TEXTS: ReadonlyMap<string, Descriptions> = new Map();
+
+/** `api/v1`, `apis/apps/v1`: the path of a group version, and the key of its document. */
+const locationOf = ({ group, version }: Pick<Identity, 'group' | 'version'>): string =>
+  group === '' ? `api/${version}` : `apis/${group}/${version}`;
+
+const groupVersionAt = (location: string): string => location.replace(/^apis?\//, '');
+
+interface Known {
+  /** Location → hash of its document without descriptions: they change only with a release, and so does the rest. */
+  hashes: Map<string, string>;
+}
+
+/** A catalog is a value: what was made from it stays right. */
+const known = new WeakMap<Catalog, Known>();
+
+function hashOf(catalog: Catalog, location: string): string | undefined {
+  const entry = known.get(catalog) ?? { hashes: new Map<string, string>() };
+  known.set(catalog, entry);
+  const found = entry.hashes.get(location);
+  if (found !== undefined) return found;
+  const document = documentV3(catalog, groupVersionAt(location), NO_TEXTS);
+  if (document === undefined) return undefined;
+  const hash = digestOf(JSON.stringify(document));
+  entry.hashes.set(location, hash);
+  return hash;
+}
+
+/** JSON for those who take it. @throws StatusError 406 for a client that wants protobuf alone. */
+function requireJson(headers: Headers, protobuf: string): void {
+  const accept = headers.get('accept');
+  if (accept === null || accept.trim() === '') return;
+  const ranges = parseAccept(accept).filter((range) => range.quality > 0);
+  if (ranges.some(({ type }) => type === 'application/json' || type === 'application/*' || type === '*/*')) return;
+  if (ranges.some(({ type }) => type.startsWith(protobuf))) throw notAcceptable(['application/json']);
+  throw notAcceptable(['application/json']);
+}
+
+const packagesOf = (document: object): string[] => {
+  const found = new Set<string>();
+  for (const match of JSON.stringify(document).matchAll(/"(io\.k8s\.[\w.-]+)\.\w+":\{/g)) found.add(match[1] ?? '');
+  return [...found];
+};
+
+async function textsFor(document: object, describe: Describe): Promise<ReadonlyMap<string, Descriptions>> {
+  const texts = new Map<string, Descriptions>();
+  for (const name of packagesOf(document)) {
+    const found = await describe(name);
+    if (found !== undefined) texts.set(name, found);
+  }
+  return texts;
+}
+
+function indexV3(catalog: Catalog): object {
+  const paths: Record<string, { serverRelativeURL: string }> = {};
+  for (const { group, versions } of groupsOf(catalog)) {
+    for (const { version } of versions) {
+      const location = locationOf({ group, version });
+      paths[location] = { serverRelativeURL: `/openapi/v3/${location}?hash=${hashOf(catalog, location)}` };
+    }
+  }
+  return { paths };
+}
+
+function documentV2(catalog: Catalog): object {
+  const versions = [...new Set(catalog.served.map(({ identity }) => apiVersionOf(identity)))];
+  return {
+    swagger: '2.0',
+    info: INFO,
+    paths: Object.assign({}, ...catalog.served.map((served) => pathsOf(served, definitionNameOf(served), V2))),
+    definitions: definitionsFor(catalog.served, V2, NO_TEXTS, versions),
+    securityDefinitions: SECURITY,
+    security: [{ BearerToken: [] }],
+  };
+}
+
+function cached(
+  request: DocumentRequest,
+  text: string,
+  etag: string,
+  more: Record<string, string> = {},
+): DocumentAnswer {
+  const headers = { 'content-type': 'application/json', etag: `"${etag}"`, vary: 'Accept', ...more };
+  if (request.headers.get('if-none-match') === headers.etag) return { status: 304, headers, body: '' };
+  return { status: 200, headers, body: text };
+}
+
+export interface OpenApiRequest extends DocumentRequest {
+  query: URLSearchParams;
+  /** What stands before the API's own paths (`/clusters/NAME`), for redirects; '' at the root. */
+  basePath: string;
+  nowMs: number;
+}
+
+/** Undefined: nothing of OpenAPI's is at this path. @throws StatusError 406 */
+export async function answerOpenApi(
+  catalog: Catalog,
+  request: OpenApiRequest,
+  describe: Describe,
+): Promise<DocumentAnswer | undefined> {
+  const path = request.path.replace(/\/$/, '');
+  if (path === '/openapi/v2') {
+    requireJson(request.headers, PROTOBUF_V2);
+    const text = JSON.stringify(documentV2(catalog));
+    return cached(request, text, digestOf(text));
+  }
+  if (path === '/openapi/v3') {
+    requireJson(request.headers, PROTOBUF_V3);
+    const text = JSON.stringify(indexV3(catalog));
+    return cached(request, text, digestOf(text));
+  }
+  if (!path.startsWith('/openapi/v3/')) return undefined;
+  const location = path.slice('/openapi/v3/'.length);
+  const hash = /^(api\/[^/]+|apis\/[^/]+\/[^/]+)$/.test(location) ? hashOf(catalog, location) : undefined;
+  if (hash === undefined) return undefined;
+  requireJson(request.headers, PROTOBUF_V3);
+  const asked = request.query.get('hash');
+  if (asked !== null && asked !== hash) {
+    const target = `${request.basePath}/openapi/v3/${location}?hash=${hash}`;
+    return { status: 301, headers: { location: target, vary: 'Accept' }, body: '' };
+  }
+  const plain = documentV3(catalog, groupVersionAt(location), NO_TEXTS) ?? {};
+  const texts = await textsFor(plain, describe);
+  const document = texts.size === 0 ? plain : documentV3(catalog, groupVersionAt(location), texts);
+  const immutable: Record<string, string> =
+    asked === null
+      ? {}
+      : { 'cache-control': 'public, immutable', expires: new Date(request.nowMs + YEAR_MS).toUTCString() };
+  return cached(request, JSON.stringify(document), hash, immutable);
+}
