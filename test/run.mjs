@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { ensureReady, SetupRefused } from '../agent/cli/setup/ensure.mjs';
+import { ensureReady, SetupFailed, SetupRefused } from '../agent/cli/setup/ensure.mjs';
 import { PROJECT, pinnedNode } from '../agent/cli/setup/modules.mjs';
 import { findCommand } from '../agent/cli/setup/observe.mjs';
 
@@ -244,7 +244,7 @@ try {
   const bench = args.indexOf('--bench');
   process.exitCode = bench === -1 ? await test() : await runBench(args.slice(bench + 1));
 } catch (error) {
-  if (!(error instanceof SetupRefused)) throw error;
+  if (!(error instanceof SetupRefused || error instanceof SetupFailed)) throw error;
   process.stderr.write(`${error.message}\n`);
   process.exitCode = 1;
 }

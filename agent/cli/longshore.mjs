@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { ensureReady, SetupRefused } from './setup/ensure.mjs';
+import { ensureReady, SetupFailed, SetupRefused } from './setup/ensure.mjs';
 import { PROJECT, pinnedNode } from './setup/modules.mjs';
 
 const args = process.argv.slice(2);
@@ -13,7 +13,7 @@ const args = process.argv.slice(2);
 try {
   await ensureReady(args);
 } catch (error) {
-  if (!(error instanceof SetupRefused)) throw error;
+  if (!(error instanceof SetupRefused || error instanceof SetupFailed)) throw error;
   process.stderr.write(`${error.message}\n`);
   process.exit(1);
 }

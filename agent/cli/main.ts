@@ -1,18 +1,14 @@
 /**
- * The `longshore` command line: which commands there are and what their flags mean. What each does is in `commands/`; what
+ * The `longshore` command line: which commands there are and what their flags mean. What each does is in `commands/`, each
+ * loaded only when it is asked for, so that a small one answers at once; what
  * has to be on the machine before is seen to by `longshore.mjs`, which runs this file on the pinned Node.
  */
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { LONGSHORE_VERSION } from '../../shared/defaults.ts';
 import type { AgentConfig } from '../config.ts';
-import { runAgent } from '../main.ts';
 import { readMachineId } from '../node/facts.ts';
 import { readKubeconfig } from './cluster-access.ts';
-import { down } from './commands/down.ts';
-import { hashOfAuthorityPem, join } from './commands/join.ts';
-import { start, supervise } from './commands/start.ts';
-import { status } from './commands/status.ts';
 import { hostAddresses } from './control-plane/host-names.ts';
 import { DEFAULT_DATA_DIR, layoutOf } from './control-plane/layout.ts';
 import { type Flags, readKeptSettings, resolveSettings, type Settings } from './settings.ts';
@@ -90,25 +86,36 @@ const program = new Command('longshore')
 
 type StartFlags = GivenFlags & { detach?: boolean };
 
+async function startWith(given: StartFlags, example: boolean): Promise<void> {
+  const { start } = await import('./commands/start.ts');
+  await start(settingsFrom(given), { detach: given.detach === true, example });
+}
+
 withControlPlaneOptions(program.command('start'))
   .description('control plane, a minion on this machine, and the example; in the foreground unless detached')
-  .action((given: StartFlags) => start(settingsFrom(given), { detach: given.detach === true, example: true }));
+  .action((given: StartFlags) => startWith(given, true));
 
 withControlPlaneOptions(program.command('up'))
   .description('as start, without the example')
-  .action((given: StartFlags) => start(settingsFrom(given), { detach: given.detach === true, example: false }));
+  .action((given: StartFlags) => startWith(given, false));
 
 program
   .command('supervise', { hidden: true })
   .addOption(dataDirOption())
-  .action((given: GivenFlags) => supervise(settingsFrom(given)));
+  .action(async (given: GivenFlags) => {
+    const { supervise } = await import('./commands/start.ts');
+    await supervise(settingsFrom(given));
+  });
 
 program
   .command('down')
   .description('end what start, up or join began; pods go on running')
   .addOption(dataDirOption())
   .option('--purge', 'also remove pods, networks, rules and files: everything')
-  .action((given: GivenFlags & { purge?: boolean }) => down(settingsFrom(given), { purge: given.purge === true }));
+  .action(async (given: GivenFlags & { purge?: boolean }) => {
+    const { down } = await import('./commands/down.ts');
+    await down(settingsFrom(given), { purge: given.purge === true });
+  });
 
 program
   .command('kubeconfig')
@@ -123,6 +130,7 @@ program
   .description('what runs here')
   .addOption(dataDirOption())
   .action(async (given: GivenFlags) => {
+    const { status } = await import('./commands/status.ts');
     process.exitCode = await status(settingsFrom(given));
   });
 
@@ -141,15 +149,11 @@ withMinionOptions(program.command('join'))
   .addOption(new Option('--ca-file <path>', "the authority that signed the server's certificate, as PEM"))
   .addOption(new Option('--ca-hash <hash>', "that authority's hash, sha256:…").conflicts('caFile'))
   .option('--detach', 'run in the background')
-  .action((given: JoinFlags) =>
-    join(settingsFrom(given), {
-      server: given.server,
-      token: given.token,
-      caFile: given.caFile,
-      caHash: given.caHash,
-      detach: given.detach === true,
-    }),
-  );
+  .action(async (given: JoinFlags) => {
+    const { join } = await import('./commands/join.ts');
+    const { server, token, caFile, caHash } = given;
+    await join(settingsFrom(given), { server, token, caFile, caHash, detach: given.detach === true });
+  });
 
 interface TokenFlags extends GivenFlags {
   join?: boolean;
@@ -177,13 +181,14 @@ program
     if (given.join !== true) throw new Error('say for whom: --join, --minion NAME or --admin');
     const token = await joinToken(layout);
     print(token);
-    sayHowToJoin(settingsFrom(given), token);
+    await sayHowToJoin(settingsFrom(given), token);
   });
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 
 /** The whole command, on standard error, so that the token alone can be captured. */
-function sayHowToJoin(settings: Settings, token: string): void {
+async function sayHowToJoin(settings: Settings, token: string): Promise<void> {
+  const { hashOfAuthorityPem } = await import('./commands/join.ts');
   const hash = hashOfAuthorityPem(readFileSync(layoutOf(settings.dataDir).caCertificate, 'utf8'));
   const wildcard = settings.listen.some((each) => each === '0.0.0.0' || each === '::');
   const address = wildcard ? hostAddresses()[0] : settings.listen[0];
@@ -197,7 +202,10 @@ program
   .command('agent')
   .description('run the minion alone, from a configuration file (JSON of AgentConfig)')
   .requiredOption('--config <file>', 'the configuration')
-  .action((given: { config: string }) => runAgent(JSON.parse(readFileSync(given.config, 'utf8')) as AgentConfig));
+  .action(async (given: { config: string }) => {
+    const { runAgent } = await import('../main.ts');
+    await runAgent(JSON.parse(readFileSync(given.config, 'utf8')) as AgentConfig);
+  });
 
 try {
   await program.parseAsync();

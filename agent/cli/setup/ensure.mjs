@@ -1,12 +1,16 @@
 // Makes the machine ready for a command: observes, plans, says what it will do, does it. Quick and silent when there is
 // nothing to do. Everything goes to standard error, so that a command's own output stays clean.
 
+import { linkPinnedNode } from './modules.mjs';
 import { observe } from './observe.mjs';
 import { performStep } from './perform.mjs';
 import { describeStep, needsOf, planSetup } from './plan.mjs';
 
 /** The machine is not ready and will not be made so; nothing was changed. The message says what is missing and how to get it. */
 export class SetupRefused extends Error {}
+
+/** A step was begun and went wrong; the message holds what its program said. */
+export class SetupFailed extends Error {}
 
 const DEFAULT_DATA_DIR = '/var/lib/longshore';
 
@@ -49,7 +53,13 @@ async function carryOut(plan, args) {
       ['longshore cannot run here yet:', ...plan.refusals.map((each) => `  - ${each}`)].join('\n'),
     );
   }
-  if (plan.steps.length === 0) return;
+  if (plan.steps.length === 0) return linkPinnedNode();
   process.stderr.write(`Before it starts:\n${plan.steps.map((step) => `  - ${describeStep(step)}\n`).join('')}`);
-  for (const step of plan.steps) await performStep(step, dataDirOf(args));
+  for (const step of plan.steps) {
+    try {
+      await performStep(step, dataDirOf(args));
+    } catch (error) {
+      throw new SetupFailed(error instanceof Error ? error.message : String(error));
+    }
+  }
 }

@@ -1,6 +1,6 @@
 // Whether node_modules is what the lock file says, told from npm's own record of what it installed; and the pinned Node in it.
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The folder of package.json. */
@@ -32,10 +32,16 @@ export function differingPackages(wanted, installed) {
 /** @param {string} path @returns {LockFile | undefined} */
 const readLock = (path) => (existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined);
 
+/** The locked Node, out of the package for this machine. */
+const LOCKED_NODE = join(PROJECT, `node_modules/node-linux-${process.arch}/bin/node`);
+
 /** The Node that the TypeScript sources need (type stripping, node:sqlite): the locked one, or this one when it is new enough. */
-export function pinnedNode() {
-  const locked = join(PROJECT, 'node_modules/.bin/node');
-  return existsSync(locked) ? locked : process.execPath;
+export const pinnedNode = () => (existsSync(LOCKED_NODE) ? LOCKED_NODE : process.execPath);
+
+/** npm links every package's commands but this one; scripts, `npx` and the tools' own `#!/usr/bin/env node` need it. */
+export function linkPinnedNode() {
+  const link = join(PROJECT, 'node_modules/.bin/node');
+  if (existsSync(LOCKED_NODE) && !existsSync(link)) symlinkSync(relative(dirname(link), LOCKED_NODE), link);
 }
 
 /** @param {string} version e.g. `v20.11.0` */
@@ -46,7 +52,7 @@ export function observeModules() {
   const wanted = readLock(join(PROJECT, 'package-lock.json')) ?? {};
   const installed = readLock(join(PROJECT, 'node_modules/.package-lock.json'));
   const differing = differingPackages(wanted, installed);
-  const hasNode = existsSync(join(PROJECT, 'node_modules/.bin/node')) || runsTypeScript(process.version);
+  const hasNode = existsSync(LOCKED_NODE) || runsTypeScript(process.version);
   return {
     present: installed !== undefined,
     current: installed !== undefined && differing.length === 0 && hasNode,

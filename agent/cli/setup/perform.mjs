@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { PROJECT } from './modules.mjs';
+import { linkPinnedNode, PROJECT } from './modules.mjs';
 import { engineAnswers } from './observe.mjs';
 
 const ENGINE_DEADLINE_MS = 60_000;
@@ -108,18 +108,16 @@ async function waitForEngine(ended, logPath) {
 export async function performStep(step, dataDir) {
   switch (step.do) {
     case 'modules':
-      return run(
-        'Installing node modules …',
-        'npm',
-        ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=http'],
+      await run('Installing node modules …', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=http'], {
         // npm scripts put node_modules/.bin first; npm must not run on the Node that it is about to replace.
-        {
-          PATH: (process.env.PATH ?? '')
-            .split(delimiter)
-            .filter((each) => !each.startsWith(PROJECT))
-            .join(delimiter),
-        },
-      );
+        PATH: (process.env.PATH ?? '')
+          .split(delimiter)
+          .filter((each) => !each.startsWith(PROJECT))
+          .join(delimiter),
+        // The tools that check and bundle are development dependencies.
+        NODE_ENV: 'development',
+      });
+      return linkPinnedNode();
     case 'packages': {
       const quiet = { DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_MODE: 'l' };
       await run('Reading package lists …', 'apt-get', ['update'], quiet);
