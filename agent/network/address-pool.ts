@@ -18,6 +18,8 @@ export interface HostPort {
 export interface Lease {
   ip: string;
   hostPorts: HostPort[];
+  /** The pod was seen to have it: an agent that ended in between must connect the pod again. */
+  connected: boolean;
 }
 
 export class AddressPool {
@@ -33,10 +35,12 @@ export class AddressPool {
     this.#database.exec(`
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = NORMAL;
-      CREATE TABLE IF NOT EXISTS lease (uid TEXT PRIMARY KEY, ip TEXT NOT NULL UNIQUE, host_ports TEXT NOT NULL) STRICT;
+      CREATE TABLE IF NOT EXISTS lease (uid TEXT PRIMARY KEY, ip TEXT NOT NULL UNIQUE, host_ports TEXT NOT NULL,
+        connected INTEGER NOT NULL) STRICT;
     `);
-    for (const row of this.#database.prepare('SELECT uid, ip, host_ports FROM lease ORDER BY rowid').all()) {
-      this.#remember(String(row.uid), { ip: String(row.ip), hostPorts: JSON.parse(String(row.host_ports)) });
+    for (const row of this.#database.prepare('SELECT * FROM lease ORDER BY rowid').all()) {
+      const hostPorts = JSON.parse(String(row.host_ports)) as HostPort[];
+      this.#remember(String(row.uid), { ip: String(row.ip), hostPorts, connected: row.connected === 1 });
     }
   }
 
@@ -69,12 +73,20 @@ export class AddressPool {
   /** Notes an address that a pod is found to have. */
   claim(uid: string, ip: string, hostPorts: HostPort[]): Lease {
     this.release(uid);
-    const lease = { ip, hostPorts };
+    const lease = { ip, hostPorts, connected: false };
     this.#database
-      .prepare('INSERT INTO lease (uid, ip, host_ports) VALUES (?, ?, ?)')
+      .prepare('INSERT INTO lease (uid, ip, host_ports, connected) VALUES (?, ?, ?, 0)')
       .run(uid, ip, JSON.stringify(hostPorts));
     this.#remember(uid, lease);
     return lease;
+  }
+
+  /** The pod has its address now. Nothing to do when it was released meanwhile. */
+  connected(uid: string): void {
+    const lease = this.#leases.get(uid);
+    if (lease === undefined || lease.connected) return;
+    lease.connected = true;
+    this.#database.prepare('UPDATE lease SET connected = 1 WHERE uid = ?').run(uid);
   }
 
   release(uid: string): void {

@@ -109,6 +109,7 @@ export class FlannelNetwork implements PodNetwork {
       } else {
         lease = await this.#mend(pod, lease, mtu);
       }
+      this.#pool.connected(pod.uid);
       this.#connected.set(pod.uid, pod.pid);
     }
     if (JSON.stringify(lease.hostPorts) !== hostPortsBefore) await this.#oneAtATime(() => this.#applyFirewall());
@@ -126,7 +127,8 @@ export class FlannelNetwork implements PodNetwork {
 
   attachments(): ReadonlyMap<string, PodAttachment> {
     if (this.#started === undefined) return new Map();
-    return new Map([...this.#pool.leases()].map(([uid, lease]) => [uid, this.#pool.attachmentOf(lease)]));
+    const connected = [...this.#pool.leases()].filter(([, lease]) => lease.connected);
+    return new Map(connected.map(([uid, lease]) => [uid, this.#pool.attachmentOf(lease)]));
   }
 
   purge(): Promise<void> {
