@@ -4,10 +4,11 @@
  * Source: kube-openapi, pkg/handler3/handler.go and pkg/handler/handler.go.
  */
 import { apiVersionOf, type Identity } from '../../shared/api/meta.ts';
-import { KUBERNETES_VERSION } from '../../shared/defaults.ts';
+import { KUBERNETES_VERSION, LONGSHORE_VERSION } from '../../shared/defaults.ts';
 import { notAcceptable } from '../../shared/errors.ts';
 import type { Catalog, ServedResource } from '../resources/catalog.ts';
 import { digestOf } from '../resources/digest.ts';
+import { TABLE_DIGEST } from '../resources/generated/schemas.ts';
 import { definition, type Schema, schemaOfKind } from '../resources/schemas.ts';
 import { type DocumentAnswer, type DocumentRequest, groupsOf } from './discovery.ts';
 import { parseAccept } from './negotiation.ts';
@@ -93,17 +94,20 @@ function customDefinitions(served: ServedResource, form: SchemaForm): [string, O
   ];
 }
 
+function rootsOf(resources: readonly ServedResource[]): Schema[] {
+  const builtIn = resources.filter((served) => served.definition.structural === undefined);
+  const meta = ['ObjectMeta', 'ListMeta'].map((name) => definition(META + name));
+  return [...COMMON, ...meta, ...builtIn.flatMap((served) => [served.schema, ...companionsOf(served)])];
+}
+
 function definitionsFor(
   resources: readonly ServedResource[],
   form: SchemaForm,
   texts: ReadonlyMap<string, Descriptions>,
   groupVersions: readonly string[],
 ): Record<string, OpenApiSchema> {
-  const builtIn = resources.filter((served) => served.definition.structural === undefined);
-  const meta = ['ObjectMeta', 'ListMeta'].map((name) => definition(META + name));
-  const roots = [...COMMON, ...meta, ...builtIn.flatMap((served) => [served.schema, ...companionsOf(served)])];
   const describe = (name: string) => texts.get(packageOf(name))?.[name.slice(name.lastIndexOf('.') + 1)];
-  const made = [...closureOf(roots)].map(([name, schema]): [string, OpenApiSchema] => [
+  const made = [...closureOf(rootsOf(resources))].map(([name, schema]): [string, OpenApiSchema] => [
     name,
     definitionOf(schema, form, describe, groupVersions),
   ]);
@@ -143,23 +147,33 @@ const locationOf = ({ group, version }: Pick<Identity, 'group' | 'version'>): st
 
 const groupVersionAt = (location: string): string => location.replace(/^apis?\//, '');
 
-interface Known {
-  /** Location → hash of its document without descriptions: they change only with a release, and so does the rest. */
-  hashes: Map<string, string>;
-}
+/** Grows when these files come to write documents another way: clients keep a document for as long as its hash stands. */
+const DOCUMENT_REVISION = 1;
 
 /** A catalog is a value: what was made from it stays right. */
-const known = new WeakMap<Catalog, Known>();
+const hashes = new WeakMap<Catalog, Map<string, string>>();
 
+/**
+ * What documents are made of, not the documents: making them all for the index costs a cold start 200 ms.
+ * Undefined: no such group version.
+ */
 function hashOf(catalog: Catalog, location: string): string | undefined {
-  const entry = known.get(catalog) ?? { hashes: new Map<string, string>() };
-  known.set(catalog, entry);
-  const found = entry.hashes.get(location);
+  const known = hashes.get(catalog) ?? new Map<string, string>();
+  hashes.set(catalog, known);
+  const found = known.get(location);
   if (found !== undefined) return found;
-  const document = documentV3(catalog, groupVersionAt(location), NO_TEXTS);
-  if (document === undefined) return undefined;
-  const hash = digestOf(JSON.stringify(document));
-  entry.hashes.set(location, hash);
+  const resources = catalog.served.filter(({ identity }) => location === '' || locationOf(identity) === location);
+  if (resources.length === 0) return undefined;
+  const parts = resources.map(({ identity, definition: resource }) => [
+    identity,
+    resource.schema,
+    resource.structural,
+    resource.verbs,
+    resource.subresources,
+  ]);
+  const versions = catalog.served.map(({ identity }) => apiVersionOf(identity));
+  const hash = digestOf(JSON.stringify([DOCUMENT_REVISION, LONGSHORE_VERSION, TABLE_DIGEST, parts, versions]));
+  known.set(location, hash);
   return hash;
 }
 
@@ -173,15 +187,15 @@ function requireJson(headers: Headers, protobuf: string): void {
   throw notAcceptable(['application/json']);
 }
 
-const packagesOf = (document: object): string[] => {
-  const found = new Set<string>();
-  for (const match of JSON.stringify(document).matchAll(/"(io\.k8s\.[\w.-]+)\.\w+":\{/g)) found.add(match[1] ?? '');
-  return [...found];
-};
+/** The packages that a document takes definitions from. */
+function packagesIn(catalog: Catalog, groupVersion: string): Set<string> {
+  const resources = catalog.served.filter(({ identity }) => apiVersionOf(identity) === groupVersion);
+  return new Set([...closureOf(rootsOf(resources)).keys()].map(packageOf));
+}
 
-async function textsFor(document: object, describe: Describe): Promise<ReadonlyMap<string, Descriptions>> {
+async function textsFor(packages: Set<string>, describe: Describe): Promise<ReadonlyMap<string, Descriptions>> {
   const texts = new Map<string, Descriptions>();
-  for (const name of packagesOf(document)) {
+  for (const name of packages) {
     const found = await describe(name);
     if (found !== undefined) texts.set(name, found);
   }
@@ -213,13 +227,13 @@ function documentV2(catalog: Catalog): object {
 
 function cached(
   request: DocumentRequest,
-  text: string,
+  text: () => string,
   etag: string,
   more: Record<string, string> = {},
 ): DocumentAnswer {
   const headers = { 'content-type': 'application/json', etag: `"${etag}"`, vary: 'Accept', ...more };
   if (request.headers.get('if-none-match') === headers.etag) return { status: 304, headers, body: '' };
-  return { status: 200, headers, body: text };
+  return { status: 200, headers, body: text() };
 }
 
 export interface OpenApiRequest extends DocumentRequest {
@@ -238,13 +252,11 @@ export async function answerOpenApi(
   const path = request.path.replace(/\/$/, '');
   if (path === '/openapi/v2') {
     requireJson(request.headers, PROTOBUF_V2);
-    const text = JSON.stringify(documentV2(catalog));
-    return cached(request, text, digestOf(text));
+    return cached(request, () => JSON.stringify(documentV2(catalog)), hashOf(catalog, '') ?? '');
   }
   if (path === '/openapi/v3') {
     requireJson(request.headers, PROTOBUF_V3);
-    const text = JSON.stringify(indexV3(catalog));
-    return cached(request, text, digestOf(text));
+    return cached(request, () => JSON.stringify(indexV3(catalog)), hashOf(catalog, '') ?? '');
   }
   if (!path.startsWith('/openapi/v3/')) return undefined;
   const location = path.slice('/openapi/v3/'.length);
@@ -256,12 +268,12 @@ export async function answerOpenApi(
     const target = `${request.basePath}/openapi/v3/${location}?hash=${hash}`;
     return { status: 301, headers: { location: target, vary: 'Accept' }, body: '' };
   }
-  const plain = documentV3(catalog, groupVersionAt(location), NO_TEXTS) ?? {};
-  const texts = await textsFor(plain, describe);
-  const document = texts.size === 0 ? plain : documentV3(catalog, groupVersionAt(location), texts);
+  const packages = packagesIn(catalog, groupVersionAt(location));
+  const texts = request.headers.get('if-none-match') === `"${hash}"` ? NO_TEXTS : await textsFor(packages, describe);
   const immutable: Record<string, string> =
     asked === null
       ? {}
       : { 'cache-control': 'public, immutable', expires: new Date(request.nowMs + YEAR_MS).toUTCString() };
-  return cached(request, JSON.stringify(document), hash, immutable);
+  const text = () => JSON.stringify(documentV3(catalog, groupVersionAt(location), texts));
+  return cached(request, text, hash, immutable);
 }

@@ -31,19 +31,28 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   for (let block = 0; block < view.byteLength; block += 64) {
     for (let i = 0; i < 16; i++) words[i] = view.getInt32(block + i * 4);
     for (let i = 16; i < 64; i++) {
-      const [near = 0, far = 0] = [words[i - 2], words[i - 15]];
+      const near = words[i - 2] as number;
+      const far = words[i - 15] as number;
       const low = rotate(near, 17) ^ rotate(near, 19) ^ (near >>> 10);
       const high = rotate(far, 7) ^ rotate(far, 18) ^ (far >>> 3);
-      words[i] = (words[i - 16] ?? 0) + high + (words[i - 7] ?? 0) + low;
+      words[i] = (words[i - 16] as number) + high + (words[i - 7] as number) + low;
     }
     let [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = state;
     for (let i = 0; i < 64; i++) {
       const choice = (e & f) ^ (~e & g);
       const majority = (a & b) ^ (a & c) ^ (b & c);
-      const one =
-        (h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + choice + (ROUNDS[i] ?? 0) + (words[i] ?? 0)) | 0;
+      const sigma = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
+      const one = (h + sigma + choice + (ROUNDS[i] as number) + (words[i] as number)) | 0;
       const two = ((rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + majority) | 0;
-      [h, g, f, e, d, c, b, a] = [g, f, e, (d + one) | 0, c, b, a, (one + two) | 0];
+      // One by one: a cold interpreter runs this, and swapping through an array costs it ten times as much.
+      h = g;
+      g = f;
+      f = e;
+      e = (d + one) | 0;
+      d = c;
+      c = b;
+      b = a;
+      a = (one + two) | 0;
     }
     for (const [i, word] of [a, b, c, d, e, f, g, h].entries()) state[i] = (state[i] ?? 0) + word;
   }

@@ -4,6 +4,7 @@
  * `@kubernetes-models/apimachinery` (which fields are required, enumerations, descriptions). Build time only, run by Node:
  * `npm run generate`, or with `--check` to fail where the committed output differs.
  */
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Facts, type FactsMessage, parseFacts } from './facts.ts';
@@ -41,11 +42,14 @@ function schemaTable(facts: Facts, models: Map<string, Model>): string {
     });
     return [line.head, ...fields].join(' ');
   });
+  const table = `${lines.join('\n')}\n`;
   return `${[
     '// Made by worker/resources/generate/main.ts; do not edit. How to read a line: worker/resources/schemas.ts.',
+    '/** Of the table below: what depends on it alone has this for its version. */',
+    `export const TABLE_DIGEST = '${createHash('sha256').update(table).digest('hex').toUpperCase()}';`,
     '/** Every message of the Kubernetes API: fields, wire numbers, types, required marks and merge rules. */',
     'export const TABLE = `',
-  ].join('\n')}${lines.join('\n')}\n\`;\n`;
+  ].join('\n')}${table}\`;\n`;
 }
 
 /** Descriptions and enumerations of one package: definition → { '': its own, field: text, 'field=': [values] }. */
