@@ -12,15 +12,22 @@ import { createNodeLife } from './controllers/node-life.ts';
 import type { Env, UserInfo } from './env.ts';
 import { authorize, forbiddenError } from './http/authorization.ts';
 import { answerClusterRequest, type ClusterParts } from './http/cluster-routes.ts';
+import { assetDescriptions } from './http/openapi-descriptions.ts';
+import { KeyspaceWatches } from './links/keyspace-watches.ts';
 import { locatePod, locateService } from './links/locate.ts';
 import { Minions } from './links/minions.ts';
 import { Watches } from './links/watches.ts';
-import type { ClusterRpc, HookDelivery, Outcome, PodLocation, ServiceLocation } from './rpc.ts';
+import {
+  CLUSTER_HEADER,
+  type ClusterRpc,
+  type HookDelivery,
+  type Outcome,
+  type PodLocation,
+  type ServiceLocation,
+} from './rpc.ts';
 import { compactHistory } from './store/compaction.ts';
 import { objectSql } from './store/object-sql.ts';
 
-/** Set by the Worker: an object cannot always tell its own name. */
-const CLUSTER_HEADER = 'x-longshore-cluster';
 const NAME_KEY = 'cluster-name';
 
 export class Cluster extends DurableObject<Env> implements ClusterRpc {
@@ -47,6 +54,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
   override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
     const parts = this.#compose();
     if (parts.minions.owns(socket)) parts.minions.message(socket, message);
+    else if (parts.keyspace.owns(socket)) parts.keyspace.message(socket, message);
     await this.#setAlarm(parts.plane);
   }
 
@@ -163,18 +171,31 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
       nowMs,
     });
     const watches = new Watches({ sockets: ctx, reader: store, catalog, nowMs });
+    const keyspace = new KeyspaceWatches({ sockets: ctx, rpc: plane.keyspace });
     store.onCommit((changes) => {
       watches.publish(changes);
       minions.publish(changes);
     });
     plane.bootstrap();
-    this.#parts = { plane, registry, catalog, secret: env.ROOT_SECRET, cluster: name, nowMs, minions, watches };
+    this.#parts = {
+      plane,
+      registry,
+      catalog,
+      secret: env.ROOT_SECRET,
+      cluster: name,
+      nowMs,
+      minions,
+      watches,
+      keyspace,
+      describe: assetDescriptions(env.ASSETS),
+    };
     return this.#parts;
   }
 
   async #socketEnded(socket: WebSocket): Promise<void> {
-    const { minions, watches, plane } = this.#compose();
+    const { minions, watches, keyspace, plane } = this.#compose();
     if (minions.owns(socket)) minions.closed(socket);
+    else if (keyspace.owns(socket)) keyspace.closed(socket);
     else watches.closed(socket);
     await this.#setAlarm(plane);
   }

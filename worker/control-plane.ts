@@ -4,12 +4,15 @@
  */
 import { ADMISSION } from './admission/catalog.ts';
 import { createControllers } from './controllers/catalog.ts';
+import type { Controller } from './controllers/controller.ts';
 import { createRunner, type Runner } from './controllers/runner.ts';
 import type { Liveness, Surroundings } from './controllers/surroundings.ts';
 import { bootstrap } from './registry/bootstrap.ts';
 import { createRegistry, type Registry } from './registry/registry.ts';
 import { type Catalog, catalogOf } from './resources/catalog.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
+import { KeyspaceRpc } from './store/keyspace-rpc.ts';
+import { LEASE_QUEUE } from './store/leases.ts';
 import type { Sql } from './store/sql.ts';
 import { SqliteStore } from './store/sqlite-store.ts';
 import type { Store } from './store/store.ts';
@@ -29,6 +32,8 @@ export interface ControlPlane {
   store: Store;
   registry: Registry;
   runner: Runner;
+  /** The etcd surface for applications. */
+  keyspace: KeyspaceRpc;
   catalog(): Catalog;
   /** Does what is due, in one transaction, bounded; what is left is in the work table. */
   drain(): void;
@@ -42,6 +47,8 @@ const TURN_BUDGET = 200;
 export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const { nowMs, random, newUid } = parts;
   const store = new SqliteStore(parts.sql, { clock: nowMs, newEpoch: newUid });
+  const keyspace = new KeyspaceRpc(store, parts.sql, { clock: nowMs, newLeaseId: () => leaseId(random) });
+  const leases: Controller = { name: LEASE_QUEUE, sources: [], reconcile: (id) => keyspace.leases.expire(id) };
   const builtIn = catalogOf();
   const catalog = () => builtIn;
   const registry: Registry = createRegistry(
@@ -58,7 +65,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const stored = builtIn.definitions.filter((each) => each.virtual !== true).map((each) => each.identity);
   const surroundings: Surroundings = { resources: () => stored, liveness: parts.liveness, cluster: parts.cluster };
   const runner: Runner = createRunner({
-    controllers: [...createControllers(surroundings), createScheduler()],
+    controllers: [...createControllers(surroundings), createScheduler(), leases],
     store,
     transact: (body) => registry.asSystem(body),
     random,
@@ -68,6 +75,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     store,
     registry,
     runner,
+    keyspace,
     catalog,
     drain: () => registry.asSystem(() => undefined),
     bootstrap() {
@@ -77,3 +85,9 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     },
   };
 }
+
+/** etcd's lease numbers are positive 63-bit integers; two draws of 31 bits make one. */
+const leaseId = (random: () => number): string => {
+  const draw = () => BigInt(Math.floor(random() * 2 ** 31));
+  return String((draw() << 31n) | draw() | 1n);
+};

@@ -7,6 +7,10 @@ import type { UserInfo } from './env.ts';
 
 /** Base64url JSON of UserInfo; set by the Worker after authentication, never taken from outside. */
 export const USER_HEADER = 'x-longshore-user';
+/** Which cluster: an object cannot always tell its own name. */
+export const CLUSTER_HEADER = 'x-longshore-cluster';
+/** What stood before the API's own paths in the client's URL: `/clusters/NAME`, or ''. */
+export const BASE_PATH_HEADER = 'x-longshore-base-path';
 
 export type Outcome<T> = { ok: true; value: T } | { ok: false; status: Status };
 

@@ -8,21 +8,22 @@ import { DEFAULTS } from '../../shared/defaults.ts';
 import { badRequest, StatusError } from '../../shared/errors.ts';
 import { DATA_PATH } from '../../shared/link/protocol.ts';
 import { handleHook, parseHookPath } from '../edge/hooks.ts';
+import { handlePublic, isPublic } from '../edge/public.ts';
 import type { Env, UserInfo } from '../env.ts';
-import { USER_HEADER } from '../rpc.ts';
+import { BASE_PATH_HEADER, CLUSTER_HEADER, USER_HEADER } from '../rpc.ts';
 import { errorAnswer } from './answers.ts';
 import { authenticate, encodeUser } from './authentication.ts';
 import { attributesOf, forbiddenError } from './authorization.ts';
 import { requireBodyFits } from './body.ts';
+import { etcdRoutes } from './etcd.ts';
 import { healthAnswer } from './health.ts';
 import { parseListOptions } from './list-options.ts';
 import { negotiate } from './negotiation.ts';
-import { parseRequestInfo, splitTarget } from './request-info.ts';
+import { parseRequestInfo, type RequestInfo, splitTarget } from './request-info.ts';
 import { handleDataSocket, handleStream, isStream } from './streams.ts';
 import { versionAnswer } from './version.ts';
 import { watchAnswer } from './watch.ts';
 
-export const CLUSTER_HEADER = 'x-longshore-cluster';
 const CLUSTER_PATH = /^\/clusters\/([^/]+)(\/.*)?$/;
 const CLUSTER_NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
@@ -34,6 +35,8 @@ const FLOW_HEADERS = {
 
 interface Target {
   cluster: string;
+  /** What stands before the API's own paths: `/clusters/NAME`, or ''. */
+  basePath: string;
   /** Below the cluster's base path, as the client wrote it. */
   path: string;
   query: string;
@@ -43,27 +46,50 @@ interface Target {
 export function targetOf(url: string): Target {
   const { path, query } = splitTarget(url);
   const match = CLUSTER_PATH.exec(path);
-  if (match === null) return { cluster: DEFAULTS.clusterName, path, query };
+  if (match === null) return { cluster: DEFAULTS.clusterName, basePath: '', path, query };
   const [, cluster = '', rest = '/'] = match;
   if (!CLUSTER_NAME.test(cluster))
     throw new StatusError(404, 'NotFound', `clusters ${JSON.stringify(cluster)} not found`, {});
-  return { cluster, path: rest, query };
+  return { cluster, basePath: `/clusters/${cluster}`, path: rest, query };
 }
 
-type App = { Bindings: Env };
+interface Caller {
+  user: UserInfo;
+  target: Target;
+  info: RequestInfo;
+}
+
+interface App {
+  Bindings: Env;
+  Variables: { caller: Caller };
+}
 type Exchange = Context<App>;
 
 export function createApp(): Hono<App> {
   // Routed by the raw path: what is in it is judged by request-info, as the apiserver would.
   const app = new Hono<App>({ getPath: (request) => splitTarget(request.url).path });
-  app.onError((error, context) =>
-    errorAnswer(error, { method: context.req.method, path: splitTarget(context.req.url).path }, isPretty(context)),
-  );
-  app.all('*', async (context) => {
-    if (parseHookPath(splitTarget(context.req.url).path) !== undefined) return handleHook(context.req.raw, context.env);
-    requireTLS(context.req.url);
-    return onApi(context);
+  app.onError((error, context) => {
+    const { path } = splitTarget(context.req.url);
+    return errorAnswer(error, { method: context.req.method, path }, isPretty(context));
   });
+  app.use('*', async (context, next) => {
+    if (isPublic(context.req.raw, context.env)) return handlePublic(context.req.raw, context.env);
+    if (parseHookPath(context.req.path) !== undefined) return handleHook(context.req.raw, context.env);
+    requireTLS(context.req.url);
+    context.set('caller', await callerOf(context));
+    return next();
+  });
+  app.get('*', async (context, next) => answerHere(context) ?? next());
+  app.use('*', async (context, next) => {
+    const { user, info } = context.get('caller');
+    // Anonymous callers wake nobody.
+    if (isAnonymous(user)) throw forbiddenError(attributesOf(user, info));
+    return next();
+  });
+  const etcd = etcdRoutes<App>((context, path, init) => ask(context, path, init));
+  app.route('/', etcd);
+  app.route('/clusters/:cluster', etcd);
+  app.all('*', onApi);
   return app;
 }
 
@@ -72,34 +98,46 @@ const isPretty = ({ req }: Exchange): boolean => {
   return negotiate(headers, new URLSearchParams(splitTarget(req.url).query), []).pretty;
 };
 
+const isAnonymous = (user: UserInfo): boolean => user.groups.includes('system:unauthenticated');
+
 /** Tokens must not travel in the clear: the plain port serves public Services and hooks only. */
 function requireTLS(url: string): void {
   if (!url.startsWith('https:')) throw badRequest('Client sent an HTTP request to an HTTPS server.');
 }
 
+async function callerOf({ env, req }: Exchange): Promise<Caller> {
+  const target = targetOf(req.url);
+  const info = parseRequestInfo(req.method, target.path, target.query);
+  const user = await authenticate(req.raw, env.ROOT_SECRET, target.cluster, Date.now());
+  return { user, target, info };
+}
+
+/** The Cluster object of the request, as its caller; the client's own headers only where the API reads them. */
+function ask(context: Exchange, path: string, init: RequestInit): Promise<Response> {
+  const { env } = context;
+  const { user, target } = context.get('caller');
+  const headers = new Headers(init.headers);
+  headers.set(USER_HEADER, encodeUser(user));
+  headers.set(CLUSTER_HEADER, target.cluster);
+  headers.set(BASE_PATH_HEADER, target.basePath);
+  const object = env.CLUSTER.get(env.CLUSTER.idFromName(target.cluster));
+  return object.fetch(`https://cluster${path}`, { ...init, headers, redirect: 'manual' });
+}
+
 async function onApi(context: Exchange): Promise<Response> {
   const { env } = context;
   const request = context.req.raw;
-  const { cluster, path, query } = targetOf(request.url);
-  const info = parseRequestInfo(request.method, path, query);
-  const user = await authenticate(request, env.ROOT_SECRET, cluster, Date.now());
-  const own = answerHere(context, user, info.path, info.query);
-  if (own !== undefined) return own;
-  // Anonymous callers wake nobody.
-  if (user.groups.includes('system:unauthenticated')) throw forbiddenError(attributesOf(user, info));
+  const { user, target, info } = context.get('caller');
   requireBodyFits(request.headers);
-  if (info.path === DATA_PATH) return handleDataSocket(request, env, cluster, user);
-  if (isStream(info)) return handleStream(request, env, cluster, info, user);
-  const forward = (upgrade: boolean) => {
-    const headers = forwardedHeaders(request.headers, user, cluster);
-    if (upgrade) headers.set('upgrade', 'websocket');
-    const url = `https://cluster${path}${query === '' ? '' : `?${query}`}`;
-    const object = env.CLUSTER.get(env.CLUSTER.idFromName(cluster));
-    return object.fetch(url, { method: request.method, headers, body: request.body, redirect: 'manual' });
-  };
-  if (info.verb !== 'watch' || !info.isResource) return forward(false);
+  if (info.path === DATA_PATH) return handleDataSocket(request, env, target.cluster, user);
+  if (isStream(info)) return handleStream(request, env, target.cluster, info, user);
+  const { method } = request;
+  const path = `${target.path}${target.query === '' ? '' : `?${target.query}`}`;
+  const headers = forwardedHeaders(request.headers);
+  if (info.verb !== 'watch' || !info.isResource) return ask(context, path, { method, headers, body: request.body });
+  headers.set('upgrade', 'websocket');
   return watchAnswer(request, {
-    open: () => forward(true),
+    open: () => ask(context, path, { method, headers }),
     timeoutSeconds: parseListOptions(info.query, true).timeoutSeconds,
     random: Math.random,
     waitUntil: (promise) => context.executionCtx.waitUntil(promise),
@@ -107,20 +145,18 @@ async function onApi(context: Exchange): Promise<Response> {
 }
 
 /** What needs no object. With a token, readiness is the object's to say: it has the store. */
-function answerHere(context: Exchange, user: UserInfo, path: string, query: URLSearchParams): Response | undefined {
-  if (context.req.method !== 'GET' && context.req.method !== 'HEAD') return undefined;
+function answerHere(context: Exchange): Response | undefined {
+  const { user, info } = context.get('caller');
+  const { path, query } = info;
   if (path === '/version' || path === '/version/') return versionAnswer(true);
-  const known = !user.groups.includes('system:unauthenticated');
-  if (known && !path.startsWith('/livez')) return undefined;
+  if (!isAnonymous(user) && !path.startsWith('/livez')) return undefined;
   return healthAnswer(path, query, { ping: () => undefined, log: () => undefined });
 }
 
 /** The caller is what the Worker found, whatever the client says; its token goes no further. */
-function forwardedHeaders(headers: Headers, user: UserInfo, cluster: string): Headers {
+function forwardedHeaders(headers: Headers): Headers {
   const forwarded = new Headers(headers);
   for (const name of ['authorization', 'sec-websocket-protocol', 'sec-websocket-extensions']) forwarded.delete(name);
-  forwarded.set(USER_HEADER, encodeUser(user));
-  forwarded.set(CLUSTER_HEADER, cluster);
   return forwarded;
 }
 

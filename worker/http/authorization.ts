@@ -131,7 +131,13 @@ function usesObject(reader: Reader, node: string, attributes: Attributes, resour
   return false;
 }
 
-const RULES: readonly Rule[] = [masters, anybody, authenticated, bootstrappers, nodes];
+/** The etcd keyspace is for applications to share configuration: every service account of the cluster may use it. */
+const keyspace: Rule = ({ user, isResource, path }) =>
+  !isResource && path.startsWith('/v3/') && user.groups.includes('system:serviceaccounts')
+    ? allow('keyspace')
+    : undefined;
+
+const RULES: readonly Rule[] = [masters, anybody, authenticated, bootstrappers, keyspace, nodes];
 
 export function authorize(attributes: Attributes, reader: Reader): Decision {
   for (const rule of RULES) {

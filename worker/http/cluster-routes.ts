@@ -6,8 +6,10 @@
 import { badRequest, methodNotAllowed, unauthorized } from '../../shared/errors.ts';
 import { JOIN_PATH, LINK_PATH } from '../../shared/link/protocol.ts';
 import type { UserInfo } from '../env.ts';
+import type { KeyspaceWatches } from '../links/keyspace-watches.ts';
 import type { Minions } from '../links/minions.ts';
 import type { Watches, WatchRequest } from '../links/watches.ts';
+import { BASE_PATH_HEADER } from '../rpc.ts';
 import { errorAnswer, pageNotFound } from './answers.ts';
 import { decodeUser } from './authentication.ts';
 import { attributesOf, authorize, forbiddenError } from './authorization.ts';
@@ -18,6 +20,7 @@ import { parseListOptions, parseResourceVersion } from './list-options.ts';
 import { includeObject, requireReached } from './lists.ts';
 import { metricsAnswer } from './metrics.ts';
 import { negotiate } from './negotiation.ts';
+import { answerOpenApi, type Describe } from './openapi.ts';
 import { parseRequestInfo, type RequestInfo, splitTarget } from './request-info.ts';
 import { answerResource, findServed, methodRefused, type RestParts } from './rest.ts';
 import { whyTokenEnded } from './token-status.ts';
@@ -26,7 +29,12 @@ import { isUpgrade } from './watch.ts';
 export interface ClusterParts extends RestParts {
   minions: Minions;
   watches: Watches;
+  keyspace: KeyspaceWatches;
+  /** Descriptions for OpenAPI, from the static assets. */
+  describe: Describe;
 }
+
+const KEYSPACE_PATH = '/v3/';
 
 /** Always an answer: errors become a Status here, for they do not keep their class on the way to the Worker. */
 export async function answerClusterRequest(parts: ClusterParts, request: Request): Promise<Response> {
@@ -66,6 +74,7 @@ async function onPath(
     if (!isUpgrade(request.headers)) throw badRequest('Upgrade request required');
     return parts.minions.accept(user);
   }
+  if (path.startsWith(KEYSPACE_PATH)) return parts.keyspace.fetch(request);
   if (path === JOIN_PATH) {
     if (request.method !== 'POST') throw methodNotAllowed({ group: '', resource: 'join' }, info.verb);
     return answerJoin({ ...parts, reader: parts.registry.store }, request);
@@ -78,7 +87,14 @@ async function onPath(
   };
   const health = healthAnswer(path, query, checks);
   if (health !== undefined) return health;
-  const document = answerDiscovery(parts.catalog(), { path, headers: request.headers });
+  const asked = { path, headers: request.headers };
+  const document =
+    answerDiscovery(parts.catalog(), asked) ??
+    (await answerOpenApi(
+      parts.catalog(),
+      { ...asked, query, basePath: request.headers.get(BASE_PATH_HEADER) ?? '', nowMs: parts.nowMs() },
+      parts.describe,
+    ));
   return document === undefined ? undefined : new Response(document.body || null, document);
 }
 

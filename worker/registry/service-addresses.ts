@@ -49,7 +49,7 @@ const SERVICE_RANGE = rangeOf(DEFAULTS.serviceCIDR);
 const NODE_PORT_RANGE: Range = {
   first: DEFAULTS.nodePorts.first,
   last: DEFAULTS.nodePorts.last,
-  dynamicFirst: DEFAULTS.nodePorts.first + Math.min(Math.max(16, 2768 / 32), 128),
+  dynamicFirst: DEFAULTS.nodePorts.first + Math.min(Math.max(16, Math.floor(2768 / 32)), 128),
 };
 
 function holderOf(session: Session, index: string, value: string): string | undefined {

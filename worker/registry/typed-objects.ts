@@ -21,9 +21,9 @@ export function typedObjects(session: Session): Objects {
     return found;
   };
 
-  /** A copy in canonical form: what the caller holds stays the caller's. */
+  /** A copy in canonical form, without absent members: what the caller holds stays the caller's. */
   const take = (definition: ResourceDefinition, draft: unknown): KubeObject => {
-    const copy = copyJson(draft) as JsonObject;
+    const copy = JSON.parse(JSON.stringify(draft)) as JsonObject;
     checkFields(schemaOf(definition), copy);
     return copy as unknown as KubeObject;
   };
