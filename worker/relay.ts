@@ -10,6 +10,7 @@ import { PING, PONG } from '../shared/link/protocol.ts';
 import { encodeJsonFrame, FRAME, ProtocolError, runsOf, withStream } from '../shared/tunnel/frames.ts';
 import type { StreamEnd } from '../shared/tunnel/kinds.ts';
 import type { Env } from './env.ts';
+import { bufferedBytes } from './links/client-socket.ts';
 
 /** The only stream id on a client's socket. */
 const CLIENT_STREAM = 1;
@@ -151,9 +152,7 @@ const resetFrame = (stream: number, error: string) =>
 /** False when the socket's reader is too far behind. A socket that is closing takes nothing, and its end is on the way. */
 function send(socket: WebSocket, frames: Uint8Array): boolean {
   if (!isOpen(socket)) return true;
-  // Durable Objects: there, on hibernating sockets too, though the published types leave it out.
-  const { bufferedAmount } = socket as WebSocket & { bufferedAmount: number };
-  if (bufferedAmount > MAX_BUFFERED_BYTES) return false;
+  if (bufferedBytes(socket) > MAX_BUFFERED_BYTES) return false;
   socket.send(frames);
   return true;
 }

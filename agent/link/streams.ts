@@ -38,8 +38,13 @@ export function answering(parts: StreamParts): Answer {
   return (stream, header) => {
     // An older agent may not know a newer kind: the header comes from outside.
     const handler = HANDLERS[header.kind] as Handler<StreamHeader> | undefined;
-    if (handler !== undefined) return handler(stream, header, parts);
-    refuse(stream, badRequest(`this minion knows no streams of kind ${JSON.stringify(header.kind)}`));
+    try {
+      if (handler !== undefined) return handler(stream, header, parts);
+      refuse(stream, badRequest(`this minion knows no streams of kind ${JSON.stringify(header.kind)}`));
+    } catch (error) {
+      // A header that is nonsense ends its stream, and no other.
+      refuse(stream, error);
+    }
     return IGNORED;
   };
 }

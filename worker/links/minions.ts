@@ -18,6 +18,7 @@ import {
 } from '../../shared/link/protocol.ts';
 import type { UserInfo } from '../env.ts';
 import type { Change } from '../store/store.ts';
+import { bufferedBytes } from './client-socket.ts';
 import { type Delta, deltaMessages, isEmpty, ownChanges, PeerMemory, sharedChanges, snapshot } from './deltas.ts';
 import type { MinionParts } from './minion-parts.ts';
 import { registerNode } from './registration.ts';
@@ -226,9 +227,7 @@ export class Minions {
   }
 
   private tell(socket: WebSocket, link: Attachment, revision: number, full: boolean, deltas: readonly Delta[]): void {
-    // Durable Objects: there, on hibernating sockets too, though the published types leave it out.
-    const { bufferedAmount } = socket as WebSocket & { bufferedAmount: number };
-    if (bufferedAmount > MAX_BUFFERED_BYTES) {
+    if (bufferedBytes(socket) > MAX_BUFFERED_BYTES) {
       close(socket, CLOSE.restart, 'the minion reads too slowly');
       this.closed(socket);
       return;

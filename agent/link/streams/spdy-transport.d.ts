@@ -33,9 +33,8 @@ declare module 'spdy-transport' {
 
   const transport: {
     connection: {
-      create(socket: Duplex, options: { protocol: unknown; isServer: boolean; windowSize?: number }): Connection;
+      create(socket: Duplex, options: { protocol: 'spdy'; isServer: boolean; windowSize?: number }): Connection;
     };
-    protocol: { spdy: unknown };
   };
   export default transport;
 }

@@ -9,7 +9,7 @@ export type SpdyStream = Stream;
 export type SpdyConnection = Connection;
 
 export function spdyServer(socket: Duplex, onStream: (stream: SpdyStream) => void): SpdyConnection {
-  const connection = transport.connection.create(socket, { protocol: transport.protocol.spdy, isServer: true });
+  const connection = transport.connection.create(socket, { protocol: 'spdy', isServer: true });
   withoutRequestLine(connection);
   connection.on('stream', onStream);
   connection.start(3.1);
