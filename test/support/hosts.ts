@@ -27,6 +27,8 @@ export interface TestHost {
 }
 
 export interface TestNetwork {
+  /** In the name of everything that it makes on the machine. */
+  id: string;
   /** Where the root namespace is reached from every host: the control plane listens here. */
   rootIP: string;
   /** A host on the bridge, or behind `router`. */
@@ -140,8 +142,11 @@ export async function createTestNetwork(): Promise<TestNetwork> {
   try {
     const hub = await addNamespace('hub');
     const subnet = await makeSubnet(hub, await freePrefix(), 1);
-    const rootIP = await plug(subnet, undefined, `r${randomBytes(5).toString('hex')}`);
+    const rootIP = await plug(subnet, undefined, `lt${id}`);
+    // Its other end's namespace would take it along, but only some time after it is gone itself.
+    undo.push(() => execCommand('ip', ['link', 'del', `lt${id}`]).then(() => undefined));
     return {
+      id,
       rootIP,
       host: (name, options) => {
         const router = options?.router;
