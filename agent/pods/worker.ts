@@ -47,6 +47,7 @@ export class PodWorker {
   /** The pod's records are being removed: what was last reported is the last word. */
   #isFading = false;
   #turnIsDue = false;
+  #mustReport = false;
   #closed = false;
   #callOffTimer: () => void = () => {};
 
@@ -120,7 +121,8 @@ export class PodWorker {
       JSON.stringify([before.metadata.labels, before.metadata.annotations]) !==
       JSON.stringify([metadata.labels, metadata.annotations]);
     if (changed) this.refreshVolumes();
-    if (this.#memory.reported !== undefined && pod.status?.startTime === undefined) this.reportAgain();
+    const isNews = before.metadata.resourceVersion !== metadata.resourceVersion;
+    if (isNews && this.#memory.reported !== undefined && pod.status?.startTime === undefined) this.reportAgain();
     this.wake();
   }
 
@@ -170,7 +172,7 @@ export class PodWorker {
 
   /** The cluster does not have what was said before: its copy is new, or was restored. */
   reportAgain(): void {
-    this.#memory.reported = undefined;
+    this.#mustReport = true;
     this.wake();
   }
 
@@ -313,8 +315,9 @@ export class PodWorker {
     const fresh = () =>
       podStatusOf(this.#pod, this.#observed(), this.#memory, { ip: this.#parts.nodeIP(), nowMs: clock.now() });
     const status = this.#isFading && reported !== undefined ? reported : fresh();
-    if (!gone && JSON.stringify(status) === JSON.stringify(reported)) return;
+    if (!gone && !this.#mustReport && JSON.stringify(status) === JSON.stringify(reported)) return;
     this.#memory.reported = status;
+    this.#mustReport = false;
     const { namespace = '', name, uid } = this.#pod.metadata;
     reporter.podStatus({ namespace, name, uid }, status, gone);
   }
