@@ -3,8 +3,8 @@
  * nftables, the data directory, and the Docker engine's process when it was started here. What others made is told by
  * labels and names, and stays; packages stay.
  */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { execCommand } from '../network/commands.ts';
 import { FlannelNetwork } from '../network/flannel.ts';
 import { NftablesProxy } from '../proxy/nftables.ts';
@@ -22,10 +22,18 @@ async function removeContainers(settings: Settings): Promise<number> {
   const runtime = createDockerRuntime(settings.minion);
   const containers = await runtime.list();
   // Containers first, then the sandboxes whose network they use.
-  const ordered = [...containers].sort((a, b) => Number(a.kind === 'sandbox') - Number(b.kind === 'sandbox'));
-  for (const container of ordered) await runtime.stop(container.id, 0);
-  for (const container of ordered) await runtime.remove(container.id);
-  return ordered.length;
+  for (const sandboxes of [false, true]) {
+    const some = containers.filter((each) => (each.kind === 'sandbox') === sandboxes);
+    await Promise.all(some.map(({ id }) => runtime.stop(id, 0).then(() => runtime.remove(id))));
+  }
+  return containers.length;
+}
+
+/** The folder for manifest files is made at each start; files in it are their author's. */
+function removeIfEmpty(folder: string): void {
+  if (!existsSync(folder) || readdirSync(folder).length > 0) return;
+  rmdirSync(folder);
+  if (readdirSync(dirname(folder)).length === 0) rmdirSync(dirname(folder));
 }
 
 interface EngineImage {
@@ -72,6 +80,7 @@ export async function purge(settings: Settings, say: Say): Promise<void> {
   if (existsSync(layout.enginePid) && (await endByPidFile(layout.enginePid, 'dockerd', 'SIGTERM', 20_000))) {
     say('Ended the Docker engine that was started here.');
   }
+  removeIfEmpty(settings.minion.manifestDir);
   await unmountBelow(layout.dataDir);
   rmSync(layout.dataDir, { recursive: true, force: true });
   say(`Removed ${layout.dataDir}.`);
