@@ -77,11 +77,13 @@ interface Claims {
   deletes: KeyRange[];
 }
 
-/** What a list of operations writes. A key may be put once, and not both put and deleted; of two branches only one runs. */
+/**
+ * What a list of operations writes. A key may be put once, and not both put and deleted; of two branches only one runs.
+ * etcd overlooks a deletion "from the key on" here and lets one key change twice in one revision; here that is refused.
+ */
 function claimsOf(operations: readonly Operation[]): Claims {
   const puts = new Set<Bytes>();
   const deletes = operations.flatMap((each) => (each.type === 'delete' ? [each.range] : []));
-  const nestedDeletes: KeyRange[] = [];
   const claim = (key: Bytes, allowed?: ReadonlySet<Bytes>): void => {
     if (puts.has(key) && !allowed?.has(key)) throw duplicateKey();
     if (deletes.some((range) => isInRange(range, key))) throw duplicateKey();
@@ -93,54 +95,88 @@ function claimsOf(operations: readonly Operation[]): Claims {
     const failure = claimsOf(operation.request.failure);
     for (const key of success.puts) claim(key);
     for (const key of failure.puts) claim(key, success.puts);
-    nestedDeletes.push(...success.deletes, ...failure.deletes);
+    deletes.push(...success.deletes, ...failure.deletes);
   }
-  deletes.push(...nestedDeletes);
   for (const operation of operations) if (operation.type === 'put') claim(operation.request.key);
   return { puts, deletes };
 }
 
 // ---- Performance --------------------------------------------------------------------------------------------------
 
-/** Within one transaction of the keyspace; an error undoes all of it. */
-export function runTxn(keyspace: Keyspace, leases: Leases, write: KeyWrite, txn: TxnRequest): TxnAnswer {
-  const succeeded = txn.compare.every((compare) => holds(keyspace, compare));
-  const operations = succeeded ? txn.success : txn.failure;
-  return { succeeded, answers: operations.map((operation) => run(keyspace, leases, write, operation)) };
+/** A transaction with its branches chosen. */
+interface Plan {
+  succeeded: boolean;
+  steps: readonly { operation: Operation; inner: Plan | undefined }[];
 }
 
-function run(keyspace: Keyspace, leases: Leases, write: KeyWrite, operation: Operation): Answer {
-  switch (operation.type) {
-    case 'range': {
-      const { revision } = operation.request;
-      // What is being written is not history yet.
-      if (revision > write.began) throw futureRevision();
-      if (revision > 0 && revision < keyspace.compactedRevision) throw compacted();
-      return { type: 'range', revision: keyspace.revisionIn(write), answer: answerRange(keyspace, operation.request) };
-    }
-    case 'put': {
-      leases.require(operation.request.lease);
-      const previous = keyspace.put(write, operation.request);
-      return {
-        type: 'put',
-        revision: keyspace.revisionIn(write),
-        previous: operation.previousWanted ? previous : undefined,
-      };
-    }
-    case 'delete': {
-      const gone = keyspace.deleteRange(write, operation.range);
-      return {
-        type: 'delete',
-        revision: keyspace.revisionIn(write),
-        deleted: gone.length,
-        previous: operation.previousWanted ? gone : [],
-      };
-    }
-    case 'txn':
-      return { type: 'txn', answer: runTxn(keyspace, leases, write, operation.request) };
-    case 'none':
-      throw keyNotFound();
+/** Within one transaction of the keyspace. Every comparison, inner ones too, is of what was there before it. */
+export function runTxn(keyspace: Keyspace, leases: Leases, write: KeyWrite, txn: TxnRequest): TxnAnswer {
+  const plan = planOf(keyspace, txn);
+  checkPuts(keyspace, leases, plan);
+  checkRanges(keyspace, write, plan);
+  return perform(keyspace, write, plan);
+}
+
+function planOf(keyspace: Keyspace, txn: TxnRequest): Plan {
+  const succeeded = txn.compare.every((compare) => holds(keyspace, compare));
+  const operations = succeeded ? txn.success : txn.failure;
+  const steps = operations.map((operation) => ({
+    operation,
+    inner: operation.type === 'txn' ? planOf(keyspace, operation.request) : undefined,
+  }));
+  return { succeeded, steps };
+}
+
+/** etcd: all puts are checked before all ranges. @throws keyNotFound, leaseNotFound */
+function checkPuts(keyspace: Keyspace, leases: Leases, plan: Plan): void {
+  for (const { operation, inner } of plan.steps) {
+    if (inner !== undefined) checkPuts(keyspace, leases, inner);
+    if (operation.type === 'put') checkPut(keyspace, leases, operation.request);
   }
+}
+
+/** @throws keyNotFound, leaseNotFound */
+function checkPut(keyspace: Keyspace, leases: Leases, request: PutRequest): void {
+  if ((request.ignoreValue || request.ignoreLease) && keyspace.count({ key: request.key, end: undefined }) === 0) {
+    throw keyNotFound();
+  }
+  leases.require(request.lease);
+}
+
+/** What is being written is not history yet. @throws compacted, futureRevision */
+function checkRanges(keyspace: Keyspace, write: KeyWrite, plan: Plan): void {
+  for (const { operation, inner } of plan.steps) {
+    if (inner !== undefined) checkRanges(keyspace, write, inner);
+    if (operation.type !== 'range') continue;
+    const { revision } = operation.request;
+    if (revision > write.began) throw futureRevision();
+    if (revision > 0 && revision < keyspace.compactedRevision) throw compacted();
+  }
+}
+
+function perform(keyspace: Keyspace, write: KeyWrite, plan: Plan): TxnAnswer {
+  const answers = plan.steps.map(({ operation, inner }): Answer => {
+    if (inner !== undefined) return { type: 'txn', answer: perform(keyspace, write, inner) };
+    switch (operation.type) {
+      case 'range': {
+        const answer = answerRange(keyspace, operation.request);
+        return { type: 'range', revision: keyspace.revisionIn(write), answer };
+      }
+      case 'put': {
+        const previous = keyspace.put(write, operation.request);
+        const revision = keyspace.revisionIn(write);
+        return { type: 'put', revision, previous: operation.previousWanted ? previous : undefined };
+      }
+      case 'delete': {
+        const gone = keyspace.deleteRange(write, operation.range);
+        const revision = keyspace.revisionIn(write);
+        return { type: 'delete', revision, deleted: gone.length, previous: operation.previousWanted ? gone : [] };
+      }
+      default:
+        throw keyNotFound();
+    }
+  });
+  return { succeeded: plan.succeeded, answers };
 }
 
 /** A range holds when each of its keys does. A key that is not there has zeros, and no value that anything could equal. */

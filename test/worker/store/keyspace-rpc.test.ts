@@ -138,6 +138,28 @@ describe('transactions', () => {
     expect(refusal('/v3/kv/txn', ahead)).toContain('future revision');
   });
 
+  test('inner comparisons are of what was there before the whole', () => {
+    const { ask } = newKeyspace();
+    const inner = { compare: [{ ...key('a'), target: 'VERSION', version: 1 }], success: [], failure: [] };
+    const { responses } = ask('/v3/kv/txn', { success: [{ request_put: put('a', '1') }, { request_txn: inner }] });
+    expect(responses).toEqual([{ response_put: { header: { revision: '2' } } }, { response_txn: { header: {} } }]);
+  });
+
+  test('a put in one inner transaction and a deletion in one before it exclude each other', () => {
+    const { refusal } = newKeyspace();
+    const inner = (...success: unknown[]) => ({ request_txn: { success } });
+    const deletion = { request_delete_range: { ...key('a'), range_end: btoa('\0') } };
+    const txn = { success: [inner(deletion), inner({ request_put: put('b', '1') })] };
+    expect(refusal('/v3/kv/txn', txn)).toBe('400 3 etcdserver: duplicate key given in txn request');
+  });
+
+  test('of two mistakes etcd names the lease for a put alone, the key within a transaction', () => {
+    const { refusal } = newKeyspace();
+    const request = { ...key('a'), ignore_value: true, lease: 9 };
+    expect(refusal('/v3/kv/put', request)).toBe('404 5 etcdserver: requested lease not found');
+    expect(refusal('/v3/kv/txn', { success: [{ request_put: request }] })).toBe('400 3 etcdserver: key not found');
+  });
+
   test.each([
     ['both branches of an inner one', [{ request_txn: { success: ['a'], failure: ['a'] } }], undefined],
     ['an inner one and its outer one', ['a', { request_txn: { success: ['a'] } }], 'duplicate'],
