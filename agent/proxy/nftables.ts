@@ -52,7 +52,8 @@ export class NftablesProxy implements ServiceProxy {
 
   async purge(): Promise<void> {
     this.#wanted = undefined;
-    await this.#running;
+    // What went wrong with it is told to whoever asked for it.
+    await this.#running?.catch((error: unknown) => this.#log(`removing Services after: ${String(error)}`));
     this.#current = undefined;
     await this.#nft(`add table ip ${this.#table}\ndelete table ip ${this.#table}\n`);
   }
