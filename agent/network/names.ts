@@ -1,6 +1,8 @@
 /** What this agent calls its devices and tables. The instance is in each name, so two agents never touch each other's. */
 import { createHash } from 'node:crypto';
-import { AGENT_DEFAULTS } from '../config.ts';
+
+/** The instance that has the plain names, which people know from flannel. */
+const DEFAULT_INSTANCE = 'longshore';
 
 export interface NetworkNames {
   bridge: string;
@@ -13,7 +15,7 @@ export interface NetworkNames {
 const digest = (text: string, length: number) => createHash('sha256').update(text).digest('hex').slice(0, length);
 
 export function networkNamesOf(instance: string): NetworkNames {
-  if (instance === AGENT_DEFAULTS.instance) return { bridge: 'lsh0', vxlan: 'flannel.1', table: 'longshore_network' };
+  if (instance === DEFAULT_INSTANCE) return { bridge: 'lsh0', vxlan: 'flannel.1', table: 'longshore_network' };
   const mark = digest(instance, 6);
   return { bridge: `lsh-${mark}`, vxlan: `flannel-${mark}`, table: `longshore_network_${mark}` };
 }
