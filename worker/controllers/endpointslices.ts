@@ -28,10 +28,10 @@ const ENDPOINTS_MANAGED_BY = { 'endpoints.kubernetes.io/managed-by': 'endpoint-c
 export const endpointSlices: Controller = {
   name: 'endpointslice',
   sources: [
-    source(SERVICES, ({ object, previous }) =>
-      previous !== undefined &&
-      isEqual(object.spec, previous.spec) &&
-      isEqual(object.metadata.labels, previous.metadata.labels)
+    source(SERVICES, ({ type, object, previous }) =>
+      type === 'MODIFIED' &&
+      isEqual(object.spec, previous?.spec) &&
+      isEqual(object.metadata.labels, previous?.metadata.labels)
         ? []
         : [keyOf(object)],
     ),

@@ -23,8 +23,8 @@ export function createHooks({ cluster }: Pick<Surroundings, 'cluster'>): Control
       source(HOOKS, ({ type, object, previous }) =>
         type !== 'DELETED' && !isEqual(object.spec, previous?.spec) ? [keyOf(object)] : [],
       ),
-      source(SECRETS, ({ object, previous }, objects) =>
-        isEqual(Object.keys(object.data ?? {}), previous && Object.keys(previous.data ?? {}))
+      source(SECRETS, ({ type, object, previous }, objects) =>
+        type === 'MODIFIED' && isEqual(Object.keys(object.data ?? {}), previous && Object.keys(previous.data ?? {}))
           ? []
           : usersOf(object, 'secrets', objects),
       ),

@@ -4,10 +4,15 @@
  * (`worker/controllers/hook-delivery.ts`). A request without anything like a signature wakes no object.
  */
 import { DEFAULTS } from '../../shared/defaults.ts';
-import type { Env } from '../env.ts';
+import type { ClusterRpc } from '../rpc.ts';
 
 export const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_DELIVERY_ID = 128;
+
+/** The part of `Env` that hooks use. */
+export interface HookClusters {
+  CLUSTER: { idFromName(name: string): unknown; get(id: unknown): Pick<ClusterRpc, 'deliver'> };
+}
 
 export interface HookPath {
   cluster: string;
@@ -28,7 +33,7 @@ export function parseHookPath(path: string): HookPath | undefined {
   return name.length > 253 ? undefined : { cluster, namespace, name };
 }
 
-export async function handleHook(request: Request, env: Pick<Env, 'CLUSTER'>): Promise<Response> {
+export async function handleHook(request: Request, env: HookClusters): Promise<Response> {
   const path = parseHookPath(new URL(request.url).pathname);
   if (path === undefined) return answer(404, 'not found');
   if (request.method !== 'POST') return answer(405, 'a hook takes POST', { Allow: 'POST' });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { EVENTS, NODES, PODS, type Pod, type PodSpec } from '../../../shared/api/core.ts';
+import { EVENTS, NODES, type Node, PODS, type Pod, type PodSpec } from '../../../shared/api/core.ts';
 import { addNode, controlPlane, errorsOf, kubelets, podsOf, type TestPlane } from '../controllers/control-plane.ts';
 
 const add = (plane: TestPlane, name: string, spec: Partial<PodSpec> = {}): Pod =>
@@ -115,7 +115,7 @@ describe('a pending pod is looked at again when', () => {
     add(plane, 'a');
     add(plane, 'b', { nodeSelector: { disk: 'ssd' } });
     add(plane, 'c', asking('6'));
-    const edit = (change: (node: Parameters<typeof Object.assign>[0]) => void) =>
+    const edit = (change: (node: Node) => void) =>
       plane.do((objects) => {
         const node = objects.get(NODES, '', 'm1');
         if (node === undefined) throw new Error('no node');
@@ -132,7 +132,7 @@ describe('a pending pod is looked at again when', () => {
     });
     expect(['a', 'b', 'c'].map((name) => nodeNameOf(plane, name))).toEqual(['m1', 'm1', '']);
     edit((node) => {
-      node.status.allocatable = { ...node.status.allocatable, cpu: '8' };
+      node.status = { ...node.status, allocatable: { ...node.status?.allocatable, cpu: '8' } };
     });
     expect(['a', 'b', 'c'].map((name) => nodeNameOf(plane, name))).toEqual(['m1', 'm1', 'm1']);
     expect(errorsOf(plane)).toEqual([]);
