@@ -105,7 +105,7 @@ function compareReads(random: SeededRandom, store: Store, model: StoreModel): vo
   );
 }
 
-export function storeProperties(open: () => Promise<StoreHarness>, seed: number, rounds = 40): void {
+export function storeProperties(open: () => Promise<StoreHarness>, seed: number, rounds = 20): void {
   test(`a random history reads as the plain model does (seed ${seed})`, async () => {
     const random = seededRandom(seed);
     const harness = await open();

@@ -11,9 +11,16 @@ export interface CompactionPolicy {
   keepRevisions: number;
   /** Nothing happens for fewer revisions than this: every step writes a row of its own. */
   stepRevisions: number;
+  /** No more than this in one turn: about a tenth of a second. */
+  turnRevisions: number;
 }
 
-export const COMPACTION: CompactionPolicy = { keepMs: 5 * 60_000, keepRevisions: 1000, stepRevisions: 1000 };
+export const COMPACTION: CompactionPolicy = {
+  keepMs: 5 * 60_000,
+  keepRevisions: 1000,
+  stepRevisions: 1000,
+  turnRevisions: 10_000,
+};
 
 type Compactable = Pick<Store, 'revision' | 'compactedRevision' | 'revisionAt' | 'compact'>;
 
@@ -30,10 +37,10 @@ export function compactionTarget(
   return target - compacted < policy.stepRevisions ? undefined : target;
 }
 
-/** Drops at most one step of history. Returns whether another call would find more to do. */
+/** Drops what one turn may of the history that can go. Returns whether another call would find more to do. */
 export function compactHistory(store: Compactable, nowMs: number, policy: CompactionPolicy = COMPACTION): boolean {
   const target = compactionTarget(store, nowMs, policy);
   if (target === undefined) return false;
-  store.compact(target, policy.stepRevisions);
+  store.compact(target, policy.turnRevisions);
   return target - store.compactedRevision >= policy.stepRevisions;
 }

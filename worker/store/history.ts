@@ -66,9 +66,38 @@ function startOf(query: ListQuery): PlaceInOrder | undefined {
   return order < 0 ? start : query.after;
 }
 
-/** Live objects in key order, from the index where an indexed entry is asked for. */
-function liveRows(sql: Sql, query: ListQuery, start: PlaceInOrder, columns: string): IterableIterator<Row> {
-  const driving = query.having?.find((entry) => isIndexed(entry.index));
+const FIRST_PROBE_ROWS = 16;
+const PROBE_GROWTH = 4;
+
+/**
+ * The indexed entry that leads to the fewest objects. With a choice, all are counted up to a limit that grows until one
+ * stays below it: the cost is a few times the smallest.
+ */
+function drivingEntry(sql: Sql, query: ListQuery): IndexEntry | undefined {
+  const indexed = (query.having ?? []).filter((entry) => isIndexed(entry.index));
+  if (indexed.length < 2) return indexed[0];
+  for (let limit = FIRST_PROBE_ROWS; ; limit *= PROBE_GROWTH) {
+    for (const entry of indexed) {
+      const probed = sql.all<{ n: number }>(
+        'SELECT count(*) AS n FROM (SELECT 1 FROM entries WHERE resource = ? AND entry = ? AND value = ? LIMIT ?)',
+        query.resource,
+        entry.index,
+        entry.value,
+        limit,
+      );
+      if ((probed[0]?.n ?? 0) < limit) return entry;
+    }
+  }
+}
+
+/** Live objects in key order, from the index where an indexed entry drives. */
+function liveRows(
+  sql: Sql,
+  query: ListQuery,
+  start: PlaceInOrder,
+  columns: string,
+  driving: IndexEntry | undefined,
+): IterableIterator<Row> {
   const range = query.namespace === undefined ? EVERYWHERE : ONE_NAMESPACE;
   if (driving === undefined) {
     return sql.each<Row>(`${columns} ${FROM_OBJECTS} ${range}`, query.resource, start.namespace, start.name);
@@ -100,7 +129,14 @@ function versionsAt(sql: Sql, query: ListQuery, revision: number): Map<string, P
 }
 
 /** Live rows with the keys that changed since replaced by the versions they had then. */
-function* rowsAt(sql: Sql, query: ListQuery, start: PlaceInOrder, columns: string, revision: number): Generator<Row> {
+function* rowsAt(
+  sql: Sql,
+  query: ListQuery,
+  start: PlaceInOrder,
+  columns: string,
+  driving: IndexEntry | undefined,
+  revision: number,
+): Generator<Row> {
   const versions = versionsAt(sql, query, revision);
   const old = [...versions.values()]
     .filter((each) => each.version > 0 && comparePlaces(each, start) > 0)
@@ -114,7 +150,7 @@ function* rowsAt(sql: Sql, query: ListQuery, start: PlaceInOrder, columns: strin
     if (row === undefined) throw new Error(`revision ${place.version} is missing from the log`);
     return { namespace: place.namespace, name: place.name, revision: place.version, ...row };
   };
-  for (const row of liveRows(sql, query, start, columns)) {
+  for (const row of liveRows(sql, query, start, columns, driving)) {
     if (versions.has(`${row.namespace}\0${row.name}`)) continue;
     for (let first = old[next]; first !== undefined && comparePlaces(first, row) < 0; first = old[next]) {
       yield oldRow(first);
@@ -131,25 +167,19 @@ function textOf(sql: Sql, revision: number): string {
   return row.text;
 }
 
-/** Whether the entries of a row found through the index, or in the past, must still be looked at. */
-function remainder(query: ListQuery, past: boolean): readonly IndexEntry[] {
-  const having = query.having ?? [];
-  if (past) return having;
-  const driving = having.findIndex((entry) => isIndexed(entry.index));
-  return having.filter((_, index) => index !== driving);
-}
-
 function* itemsOf(sql: Sql, query: ListQuery, pastRevision: number | undefined): Generator<StoredObject> {
   const start = startOf(query);
   if (start === undefined || (query.limit !== undefined && query.limit <= 0)) return;
   const { matches } = query;
-  const having = remainder(query, pastRevision !== undefined);
+  const driving = drivingEntry(sql, query);
+  // What drives the index needs no second look, but old versions did not come from it.
+  const having = (query.having ?? []).filter((entry) => pastRevision !== undefined || entry !== driving);
   const selective = matches !== undefined || having.length > 0;
   const columns = selective ? ENTRIES_ONLY : WHOLE;
   const rows =
     pastRevision === undefined
-      ? liveRows(sql, query, start, columns)
-      : rowsAt(sql, query, start, columns, pastRevision);
+      ? liveRows(sql, query, start, columns, driving)
+      : rowsAt(sql, query, start, columns, driving, pastRevision);
   let left = query.limit ?? Number.POSITIVE_INFINITY;
   for (const row of rows) {
     if (selective) {
@@ -202,7 +232,8 @@ export function countObjects(sql: Sql, query: Omit<ListQuery, 'after' | 'limit' 
     return row?.n ?? 0;
   }
   let count = 0;
-  for (const row of liveRows(sql, query, { namespace: namespace ?? '', name: '' }, ENTRIES_ONLY)) {
+  const start = { namespace: namespace ?? '', name: '' };
+  for (const row of liveRows(sql, query, start, ENTRIES_ONLY, drivingEntry(sql, query))) {
     const entries = parseEntries(row.entries);
     if (hasAll(entries, having) && (matches === undefined || matches(entries))) count += 1;
   }

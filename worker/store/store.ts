@@ -48,7 +48,7 @@ export interface ListQuery {
   resource: ResourceName;
   /** undefined: all namespaces. */
   namespace?: string | undefined;
-  /** All must be present. The first indexed one (`isIndexed` in schema.ts) drives; name the most selective first. */
+  /** All must be present. The most selective of the indexed ones (`isIndexed` in schema.ts) leads to the objects. */
   having?: readonly IndexEntry[];
   /** Applied to the rest, on entries alone. */
   matches?: ((entries: readonly IndexEntry[]) => boolean) | undefined;
