@@ -21,7 +21,19 @@ export default defineConfig({
       },
       {
         root,
-        plugins: [cloudflareTest({ wrangler: { configPath: './wrangler.toml' }, miniflare: { cf: false } })],
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: './wrangler.toml' },
+            miniflare: {
+              cf: false,
+              bindings: {
+                ROOT_SECRET: 'a-root-secret-for-tests-of-32-bytes',
+                PUBLIC_URL: 'http://{name}.{namespace}.localhost:8080',
+                API_URL: 'https://api.test',
+              },
+            },
+          }),
+        ],
         test: {
           name: 'workerd',
           include: ['test/workerd/**/*.test.ts'],

@@ -14,7 +14,7 @@ import { BASE_PATH_HEADER, CLUSTER_HEADER, USER_HEADER } from '../rpc.ts';
 import { errorAnswer } from './answers.ts';
 import { authenticate, encodeUser } from './authentication.ts';
 import { attributesOf, forbiddenError } from './authorization.ts';
-import { requireBodyFits } from './body.ts';
+import { readBody } from './body.ts';
 import { etcdRoutes } from './etcd.ts';
 import { healthAnswer } from './health.ts';
 import { parseListOptions } from './list-options.ts';
@@ -128,13 +128,16 @@ async function onApi(context: Exchange): Promise<Response> {
   const { env } = context;
   const request = context.req.raw;
   const { user, target, info } = context.get('caller');
-  requireBodyFits(request.headers);
   if (info.path === DATA_PATH) return handleDataSocket(request, env, target.cluster, user);
   if (isStream(info)) return handleStream(request, env, target.cluster, info, user);
   const { method } = request;
   const path = `${target.path}${target.query === '' ? '' : `?${target.query}`}`;
   const headers = forwardedHeaders(request.headers);
-  if (info.verb !== 'watch' || !info.isResource) return ask(context, path, { method, headers, body: request.body });
+  if (info.verb !== 'watch' || !info.isResource) {
+    // Read here, so that a body which is too large or never comes wakes no object.
+    const body = request.body === null ? undefined : await readBody(request);
+    return ask(context, path, { method, headers, body });
+  }
   headers.set('upgrade', 'websocket');
   return watchAnswer(request, {
     open: () => ask(context, path, { method, headers }),

@@ -5,7 +5,7 @@ import { MAX_BODY_BYTES } from '../resources/decode.ts';
 const tooLargeBody = () => tooLarge(`Request entity too large: limit is ${MAX_BODY_BYTES}`);
 
 /** Before anything is read or woken. @throws StatusError 413 for a body that says it is too long. */
-export function requireBodyFits(headers: Headers): void {
+function requireBodyFits(headers: Headers): void {
   if (Number(headers.get('content-length') ?? '0') > MAX_BODY_BYTES) throw tooLargeBody();
 }
 

@@ -147,15 +147,16 @@ function page(
       limit,
       atRevision: query.atRevision,
     });
-    let count = 0;
-    for (const stored of part.items) {
-      count++;
-      from = { namespace: stored.namespace, name: stored.name };
-      if (selection.matchesKey?.(stored.namespace, stored.name) === false) continue;
-      items.push(stored);
-      if (items.length === limit) break;
+    // Read to its end: a cursor that is left half-way stays open.
+    const stored = [...part.items];
+    for (const each of stored) {
+      if (selection.matchesKey?.(each.namespace, each.name) !== false) items.push(each);
     }
-    if (count < limit || items.length === limit) return { items, revision: part.revision };
+    const last = stored.at(-1);
+    if (stored.length < limit || items.length >= limit || last === undefined) {
+      return { items: items.slice(0, limit), revision: part.revision };
+    }
+    from = { namespace: last.namespace, name: last.name };
   }
 }
 

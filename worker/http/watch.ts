@@ -35,7 +35,7 @@ function overStream(request: Request, socket: WebSocket, timeoutMs: number, side
   const encoder = new TextEncoder();
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   let open = true;
-  let finish = (_reason: string) => {};
+  let finish = (_reason: string, _cancelled?: boolean) => {};
   const body = new ReadableStream<Uint8Array>(
     {
       start(controller) {
@@ -46,13 +46,14 @@ function overStream(request: Request, socket: WebSocket, timeoutMs: number, side
         };
         const keepAlive = setInterval(() => send('\n'), KEEP_ALIVE_MS);
         const timeout = setTimeout(() => finish('timeout'), timeoutMs);
-        finish = (reason) => {
+        finish = (reason, cancelled = false) => {
           if (!open) return;
           open = false;
           clearInterval(keepAlive);
           clearTimeout(timeout);
           closeQuietly(socket, reason);
-          controller.close();
+          // What was cancelled is closed already.
+          if (!cancelled) controller.close();
           end();
         };
         socket.addEventListener('message', (event) => send(`${String(event.data)}\n`));
@@ -61,7 +62,7 @@ function overStream(request: Request, socket: WebSocket, timeoutMs: number, side
         request.signal.addEventListener('abort', () => finish('the client has gone'));
         socket.accept();
       },
-      cancel: () => finish('the client has gone'),
+      cancel: () => finish('the client has gone', true),
     },
     { highWaterMark: MAX_WAITING_BYTES, size: (chunk) => chunk?.byteLength ?? 0 },
   );
