@@ -171,7 +171,7 @@ async function inTerminal(
     child.once('error', reject);
     child.once('close', (code) => resolve(code ?? -1));
   });
-  await eventually('a prompt', () => /[#$] $/.test(output) || child.exitCode !== null, {
+  await eventually('a prompt', () => /[#$] /.test(output) || child.exitCode !== null, {
     describe: () => output,
     timeoutMs: 30_000,
   });
