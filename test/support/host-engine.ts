@@ -56,7 +56,7 @@ export async function startHostEngine(host: { name: string; netns: string }): Pr
       if (child.exitCode === null && child.signalCode === null) {
         const ids = (await docker('ps', '-aq')).split('\n').filter(Boolean);
         if (ids.length > 0) await docker('rm', '-f', ...ids);
-        await end(child, 'SIGTERM');
+        await end(child);
       }
       await unmountBelow(directory);
       await rm(directory, { recursive: true, force: true });
@@ -78,10 +78,16 @@ export async function startHostEngine(host: { name: string; netns: string }): Pr
   }
 }
 
-function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+const STOP_DEADLINE_MS = 30_000;
+
+function end(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => {
-    child.once('exit', () => resolve());
-    child.kill(signal);
+    const insist = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE_MS);
+    child.once('exit', () => {
+      clearTimeout(insist);
+      resolve();
+    });
+    child.kill('SIGTERM');
   });
 }
 
