@@ -60,9 +60,9 @@ export class Relay extends DurableObject<Env> {
     }
   }
 
-  override async webSocketClose(socket: WebSocket, code: number, reason: string): Promise<void> {
-    // Closing handshakes end with the same code; those that stand for "none was given" may not be sent.
-    close(socket, code >= 1004 && code <= 1006 ? CLOSE.normal : code, reason);
+  override async webSocketClose(socket: WebSocket): Promise<void> {
+    // Answers the other side's close.
+    if (socket.readyState !== WebSocket.CLOSED) socket.close(CLOSE.normal, '');
     this.lost(socket);
   }
 

@@ -152,6 +152,14 @@ describe('the Relay', () => {
     expect(second.bytes).toEqual([42]);
   });
 
+  test('answers the close of either side, so that nobody waits for it', async () => {
+    const target = freshTarget();
+    const minion = await connectedMinion(target);
+    minion.socket.close(1000, 'stopping');
+    await eventually('the handshake ends', () => minion.closes.length > 0);
+    expect(minion.closes[0]?.code).toBe(1000);
+  });
+
   test('tells the minion when a client goes away without a word', async () => {
     const target = freshTarget();
     const minion = await connectedMinion(target);

@@ -142,12 +142,15 @@ export function ownChanges(reader: Reader, node: string, changes: Iterable<Chang
       } else if (isUsed(reader, here, path)) wanted.add(path);
     }
   }
-  for (const path of doubtful) {
-    if (wanted.has(path) || isUsed(reader, here, path)) continue;
-    const key = keyOfPath(path);
-    remove(delta, key, reader.get(key)?.text);
+  for (const path of new Set([...wanted, ...doubtful])) {
+    // As it is now: one batch may bring a pod and take it away again.
+    if (isUsed(reader, here, path)) {
+      if (wanted.has(path)) putReference(reader, delta, path);
+    } else if (doubtful.has(path)) {
+      const key = keyOfPath(path);
+      remove(delta, key, reader.get(key)?.text);
+    }
   }
-  for (const path of wanted) putReference(reader, delta, path);
   return delta;
 }
 

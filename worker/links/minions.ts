@@ -98,6 +98,8 @@ export class Minions {
   /** The socket was closed or broke. */
   closed(socket: WebSocket): void {
     const link = attachmentOf(socket);
+    // Answers the other side's close; of a broken socket it ends what is left.
+    if (socket.readyState !== WebSocket.CLOSED) socket.close(CLOSE.normal, '');
     if (link === undefined || link.phase !== 'joined') return;
     const { node } = link;
     save(socket, { ...link, phase: 'left' });
