@@ -25,6 +25,20 @@ interface Stored {
   data: { value: string };
 }
 
+/** Gathers every config map of these rounds that a watch shows, until the control plane is killed under it. */
+async function follow(seen: Stored[]): Promise<void> {
+  const { body } = await lab.api('GET', `${CONFIG_MAPS}?limit=1`);
+  const { resourceVersion } = (body as { metadata: { resourceVersion: string } }).metadata;
+  const path = `${CONFIG_MAPS}?watch=true&resourceVersion=${resourceVersion}`;
+  try {
+    for await (const { object } of lab.controlPlane.client.watch(path, new AbortController().signal))
+      seen.push(object as unknown as Stored);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ECONNRESET' && code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+  }
+}
+
 const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps';
 
 test('no acknowledged write is lost, no pod is touched, the agent reconnects', async () => {
@@ -73,11 +87,14 @@ test('no acknowledged write is lost, no pod is touched, the agent reconnects', a
         }
       }
     };
+    const seen: Stored[] = [];
+    const watching = follow(seen);
     const writers = Promise.all(Array.from({ length: WRITERS }, (_, index) => write(index)));
     await Promise.race([writers, eventually('enough writes', () => written >= WRITES_BEFORE_KILL)]);
     killed = true;
     await lab.controlPlane.kill('SIGKILL');
     await writers;
+    await watching;
     await lab.controlPlane.restart();
 
     const list = (await lab.api('GET', CONFIG_MAPS)).body as { metadata: { resourceVersion: string }; items: Stored[] };
@@ -91,6 +108,14 @@ test('no acknowledged write is lost, no pod is touched, the agent reconnects', a
       return Number(now?.metadata.resourceVersion) === revision && now?.data.value !== value;
     });
     expect(changed, `round ${round}`).toEqual([]);
+    const phantoms = seen.filter(
+      ({ metadata }) =>
+        Number(stored.get(metadata.name)?.metadata.resourceVersion ?? 0) < Number(metadata.resourceVersion),
+    );
+    expect(phantoms, `round ${round}: seen by the watcher, and not so`).toEqual([]);
+    const revisions = seen.map(({ metadata }) => Number(metadata.resourceVersion));
+    expect(revisions.length).toBeGreaterThan(0);
+    expect(revisions, `round ${round}: each once, in order`).toEqual([...new Set(revisions)].sort((a, b) => a - b));
     const revision = Number(list.metadata.resourceVersion);
     expect(revision).toBeGreaterThanOrEqual(
       Math.max(highest, ...[...acknowledged.values()].map((each) => each.revision)),
