@@ -65,14 +65,14 @@ describe('a cluster', () => {
       status: 'Success',
       details: { name: 'a', kind: 'configmaps', uid: created.metadata.uid },
     });
-    expect((await api.fetch('GET', `${CONFIG_MAPS}/a`)).status).toBe(404);
+    expect(await api.code('GET', `${CONFIG_MAPS}/a`)).toBe(404);
   });
 
   test('dry runs leave nothing', async () => {
     const dry = await api.json<ConfigMap>('POST', `${CONFIG_MAPS}?dryRun=All`, { body: configMap('dry') });
     expect(dry.metadata.uid).not.toBe('');
     expect(dry.metadata.resourceVersion).toBeUndefined();
-    expect((await api.fetch('GET', `${CONFIG_MAPS}/dry`)).status).toBe(404);
+    expect(await api.code('GET', `${CONFIG_MAPS}/dry`)).toBe(404);
   });
 
   test('answers every request with an Audit-ID, the given one if there is one', async () => {
@@ -176,7 +176,7 @@ describe('a watch', () => {
     await api.json('POST', CONFIG_MAPS, { body: configMap('after') });
     expect(await events.next()).toMatchObject({ type: 'ADDED', object: { metadata: { name: 'after' } } });
     await api.evict();
-    await api.fetch('DELETE', `${CONFIG_MAPS}/before`);
+    await api.json('DELETE', `${CONFIG_MAPS}/before`);
     expect(await events.next()).toMatchObject({ type: 'DELETED', object: { metadata: { name: 'before' } } });
     await events.cancel();
   });
@@ -261,10 +261,10 @@ describe('who may', () => {
 
   test('anonymous gets health and version, and nothing else', async () => {
     for (const path of ['/version', '/healthz', '/livez/ping', '/readyz?verbose']) {
-      expect((await api.fetch('GET', path, { token: undefined })).status, path).toBe(200);
+      expect(await api.code('GET', path, { token: undefined }), path).toBe(200);
     }
     for (const path of ['/api', '/apis', '/openapi/v3', '/metrics', '/v3/kv/range', '/longshore/link']) {
-      expect((await api.fetch('GET', path, { token: undefined })).status, path).toBe(403);
+      expect(await api.code('GET', path, { token: undefined }), path).toBe(403);
     }
     expect(await api.refusal('GET', PODS, { token: undefined })).toMatchObject({
       http: 403,

@@ -49,6 +49,13 @@ export class TestApi {
     });
   }
 
+  /** The answer's code; its body is read, for an answer that is left half-way keeps the object from being evicted. */
+  async code(method: string, path: string, ask: Ask = {}): Promise<number> {
+    const response = await this.fetch(method, path, ask);
+    await response.arrayBuffer();
+    return response.status;
+  }
+
   /** @throws with the answer's text for anything but 2xx. */
   async json<T>(method: string, path: string, ask: Ask = {}): Promise<T> {
     const response = await this.fetch(method, path, ask);
