@@ -160,6 +160,7 @@ class Rollout {
       ownerIdentity: DEPLOYMENTS,
       owner: deployment,
       selector: deployment.spec.selector,
+      adoptable: () => true,
     });
     this.newest = findNewest(deployment, all);
     this.old = all.filter((each) => each !== this.newest);

@@ -34,7 +34,7 @@ export interface Claim<T extends KubeObject> {
   ownerIdentity: Identity;
   owner: KubeObject;
   selector: LabelSelector;
-  /** Orphans that may be adopted; pods that have ended may not. */
+  /** Which orphans may be adopted: pods that have ended may not. Absent: none is even looked for. */
   adoptable?: (object: T) => boolean;
 }
 
@@ -52,11 +52,11 @@ export function claim<T extends KubeObject>(objects: Objects, asked: Claim<T>): 
     if (matchesLabelSelector(selector, object.metadata.labels ?? {})) claimed.push(object);
     else if (!leaving) release(objects, identity, object, owner.metadata.uid);
   }
-  if (leaving) return claimed;
+  if (leaving || asked.adoptable === undefined) return claimed;
   const required = Object.entries(selector.matchLabels ?? {}).map(([key, value]) => ({ index: `label:${key}`, value }));
   for (const object of objects.list(identity, { namespace, having: required })) {
     if (controllerOf(object) !== undefined || object.metadata.deletionTimestamp !== undefined) continue;
-    if (!matchesLabelSelector(selector, object.metadata.labels ?? {}) || asked.adoptable?.(object) === false) continue;
+    if (!matchesLabelSelector(selector, object.metadata.labels ?? {}) || !asked.adoptable(object)) continue;
     const others = (object.metadata.ownerReferences ?? []).filter((each) => each.uid !== owner.metadata.uid);
     object.metadata.ownerReferences = [...others, controllerReference(asked.ownerIdentity, owner)];
     claimed.push(objects.update(identity, object));

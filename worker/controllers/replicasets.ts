@@ -18,19 +18,25 @@ import { availableAtMs } from './pod-state.ts';
 import { chooseVictims } from './victims.ts';
 
 const COMPONENT = 'replicaset-controller';
+/** Keys with this also look for orphans, which is worth it only when one may have appeared. */
+const ADOPT = 'adopt:';
 /** As upstream's burst: a replica set of 10,000 becomes work of several turns. */
 const MAX_CHANGES = 500;
 
 export const replicaSets: Controller = {
   name: 'replicaset',
   sources: [
-    source(REPLICA_SETS, ({ type, object, previous }) =>
-      type !== 'DELETED' && (previous === undefined || !sameButForStatus(object, previous)) ? [keyOf(object)] : [],
-    ),
+    source(REPLICA_SETS, ({ type, object, previous }) => {
+      if (type === 'ADDED') return [ADOPT + keyOf(object)];
+      return type === 'DELETED' || (previous !== undefined && sameButForStatus(object, previous))
+        ? []
+        : [keyOf(object)];
+    }),
     source(PODS, keysOfPod),
   ],
   reconcile(key, context) {
-    const { namespace, name } = splitKey(key);
+    const adopts = key.startsWith(ADOPT);
+    const { namespace, name } = splitKey(adopts ? key.slice(ADOPT.length) : key);
     const replicaSet = context.objects.get(REPLICA_SETS, namespace, name);
     if (replicaSet === undefined) return;
     const active = claim(context.objects, {
@@ -38,7 +44,7 @@ export const replicaSets: Controller = {
       ownerIdentity: REPLICA_SETS,
       owner: replicaSet,
       selector: replicaSet.spec.selector,
-      adoptable: isActive,
+      ...(adopts ? { adoptable: isActive } : {}),
     }).filter(isActive);
     const { pods, failure } =
       replicaSet.metadata.deletionTimestamp === undefined
@@ -79,7 +85,7 @@ function adoptersOf(pod: Pod, objects: Objects): string[] {
   return objects
     .list(REPLICA_SETS, { namespace: pod.metadata.namespace })
     .filter((each) => matchesLabelSelector(each.spec.selector, pod.metadata.labels ?? {}))
-    .map(keyOf);
+    .map((each) => ADOPT + keyOf(each));
 }
 
 interface Managed {
