@@ -31,6 +31,12 @@ export const marksOf = (layout: Layout) => ({
 export const runningSupervisor = (layout: Layout): number | undefined =>
   runningPid(layout.supervisorPid, marksOf(layout).supervisor);
 
+/** The pid file alone says that it runs; this, that the API answers and the minion's process was started. */
+export function supervisorIsReady(layout: Layout): boolean {
+  const running = runningSupervisor(layout);
+  return running !== undefined && running === runningPid(layout.supervisorReady, marksOf(layout).supervisor);
+}
+
 export type Say = (line: string) => void;
 
 export class Supervisor {
@@ -77,6 +83,7 @@ export class Supervisor {
     }
     writeSecretFile(this.layout.agentConfig, `${JSON.stringify(await this.#agentConfig(), undefined, 2)}\n`);
     this.#agent.start();
+    writeFileSync(this.layout.supervisorReady, `${process.pid}\n`);
   }
 
   /** Children of a supervisor that was killed outright. */
@@ -116,6 +123,7 @@ export class Supervisor {
     await this.#agent.stop(goodbye ? GOODBYE_SIGNAL : 'SIGTERM');
     await this.#controlPlane?.stop();
     if (existsSync(this.layout.supervisorPid) && runningSupervisor(this.layout) === process.pid) {
+      rmSync(this.layout.supervisorReady, { force: true });
       rmSync(this.layout.supervisorPid);
     }
   }

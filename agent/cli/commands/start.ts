@@ -3,7 +3,7 @@
  * `start` also runs the example and ends with its URLs.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Node } from '../../../shared/api/core.ts';
 import type { KubeList } from '../../../shared/api/meta.ts';
@@ -15,7 +15,7 @@ import { applyMission, NAMESPACE, verifyServices, watchMission } from '../exampl
 import { ProgressTable } from '../example/progress-table.ts';
 import { engineApi } from '../images/engine-api.ts';
 import { keepSettings, type Settings } from '../settings.ts';
-import { runningSupervisor, Supervisor } from '../supervisor.ts';
+import { runningSupervisor, Supervisor, supervisorIsReady } from '../supervisor.ts';
 
 const CONTROL_PLANE_MS = 45_000;
 const NODE_READY_MS = 60_000;
@@ -106,8 +106,7 @@ export async function startDetached(layout: Layout, settings: Settings): Promise
     ended = signal === null ? `exited with ${code}` : `was killed by ${signal}`;
   });
   const deadline = Date.now() + CONTROL_PLANE_MS;
-  // The agent's configuration is the last thing that a start writes, once the API answers.
-  while (runningSupervisor(layout) === undefined || !existsSync(layout.agentPid)) {
+  while (!supervisorIsReady(layout)) {
     if (ended !== undefined || Date.now() > deadline) {
       const tail = readFileSync(logPath, 'utf8').trimEnd().split('\n').slice(-15).join('\n');
       throw new Error(`longshore ${ended ?? `did not come up within ${CONTROL_PLANE_MS / 1000} s`}:\n${tail}`);

@@ -29,6 +29,8 @@ export interface Layout {
   agentConfig: string;
   run: string;
   supervisorPid: string;
+  /** Its pid once more, when all that it starts is up. */
+  supervisorReady: string;
   workerdPid: string;
   agentPid: string;
   /** Exists only when this project started the engine itself. */
@@ -56,6 +58,7 @@ export function layoutOf(dataDir: string): Layout {
     agentConfig: at('agent', 'config.json'),
     run: at('run'),
     supervisorPid: at('run', 'longshore.pid'),
+    supervisorReady: at('run', 'longshore.ready'),
     workerdPid: at('run', 'control-plane.pid'),
     agentPid: at('run', 'minion.pid'),
     enginePid: at('run', 'dockerd.pid'),

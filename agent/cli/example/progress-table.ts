@@ -50,7 +50,7 @@ export class ProgressTable {
   }
 
   #draw(rows: readonly PodRow[]): void {
-    const width = (this.#output.columns ?? 80) - 1;
+    const width = (this.#output.columns || 80) - 1;
     const lines = tableLines(rows).map((line) => this.#coloured(line.slice(0, width)));
     for (const row of rows)
       if (row.trouble !== '') lines.push(this.#colours.red(`  ${row.name}: ${row.trouble}`.slice(0, width)));
