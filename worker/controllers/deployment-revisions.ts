@@ -10,7 +10,7 @@ import { canonicalText, isEqual } from './equality.ts';
 import { controllerReference } from './owners.ts';
 import { boundsOf, byCreation, DESIRED_ANNOTATION, MAX_ANNOTATION, replicasOf } from './rolling-update.ts';
 
-export const HASH_LABEL = 'pod-template-hash';
+const HASH_LABEL = 'pod-template-hash';
 export const REVISION_ANNOTATION = 'deployment.kubernetes.io/revision';
 const REVISION_HISTORY_ANNOTATION = 'deployment.kubernetes.io/revision-history';
 const MAX_HISTORY_CHARACTERS = 2000;

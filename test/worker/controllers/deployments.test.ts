@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { DEPLOYMENTS, type Deployment, REPLICA_SETS } from '../../../shared/api/apps.ts';
-import { EVENTS, PODS } from '../../../shared/api/core.ts';
+import { EVENTS, PODS, SERVICE_ACCOUNTS } from '../../../shared/api/core.ts';
 import type { Draft } from '../../../shared/api/meta.ts';
 import { isActive, isAvailable } from '../../../shared/pods.ts';
 import {
@@ -314,4 +314,33 @@ test('a broken pod of the new revision does not stop a fix', () => {
       .filter(isActive)
       .map((each) => each.spec.containers[0]?.image),
   ).toEqual(['nginx:3', 'nginx:3']);
+});
+
+test('a pod that may not be created is a failure that everybody can see, and is tried again', () => {
+  const plane = controlPlane();
+  addNode(plane, 'm1');
+  const draft = draftOf({ replicas: 2 });
+  draft.spec.template.spec.serviceAccountName = 'late';
+  plane.do((objects) => objects.create(DEPLOYMENTS, draft));
+  expect(podsOf(plane)).toEqual([]);
+  const failure = (conditions: readonly { type: string; reason?: string }[] | undefined) =>
+    conditions?.find((each) => each.type === 'ReplicaFailure')?.reason;
+  expect(failure(webOf(plane).status?.conditions)).toBe('FailedCreate');
+  expect(failure(plane.do((objects) => objects.list(REPLICA_SETS))[0]?.status?.conditions)).toBe('FailedCreate');
+  expect(messages(plane, 'ReplicaSet')[0]).toMatch(
+    /^Error creating: pods "web-[a-z0-9]+-[a-z0-9]*" is forbidden: .*late/,
+  );
+  plane.do((objects) =>
+    objects.create(SERVICE_ACCOUNTS, {
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata: { name: 'late', namespace: 'default' },
+    }),
+  );
+  plane.sockets.set('m1', plane.nowMs);
+  plane.pass(5000);
+  settle(plane);
+  expect(podsOf(plane)).toHaveLength(2);
+  expect(failure(webOf(plane).status?.conditions)).toBeUndefined();
+  expect(errorsOf(plane)).toEqual([]);
 });
