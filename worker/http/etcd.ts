@@ -14,6 +14,8 @@ export type AskCluster<E extends Env> = (context: Context<E>, path: string, init
 /** Both as text messages on the socket to the object. */
 const PROGRESS = 'progress';
 const PROGRESS_MS = 10 * 60_000;
+/** A client that has gone is noticed only when a write fails; a space is nothing to a JSON reader, or before its next line. */
+const KEEP_ALIVE_MS = 25_000;
 const MAX_MESSAGE_CHARACTERS = 64 * 1024;
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 /** Of events that the client has not taken yet. */
@@ -55,15 +57,18 @@ function watchAnswer<E extends Env>(context: Context<E>, socket: WebSocket): Res
       start(controller) {
         let open = true;
         let progress: number | null = null;
-        const send = (line: string): void => {
+        const write = (text: string): void => {
           if (!open) return;
-          controller.enqueue(encoder.encode(`${line}\n`));
+          controller.enqueue(encoder.encode(text));
           if ((controller.desiredSize ?? 0) < 0) finish('the client reads too slowly');
         };
+        const send = (line: string): void => write(`${line}\n`);
+        const keepAlive = setInterval(() => write(' '), KEEP_ALIVE_MS);
         finish = (reason, cancelled = false) => {
           if (!open) return;
           open = false;
           clearInterval(progress);
+          clearInterval(keepAlive);
           if (socket.readyState === WebSocket.OPEN) socket.close(1000, reason);
           // A cancelled stream is closed already.
           if (!cancelled) controller.close();
