@@ -88,7 +88,14 @@ type StartFlags = GivenFlags & { detach?: boolean };
 
 async function startWith(given: StartFlags, example: boolean): Promise<void> {
   const { start } = await import('./commands/start.ts');
-  await start(settingsFrom(given), { detach: given.detach === true, example });
+  const settings = settingsFrom(given);
+  if (settings.minion.server !== undefined) {
+    const { dataDir, minion } = settings;
+    throw new Error(
+      `${dataDir} belongs to a minion of ${minion.server}: \`longshore down --purge\` leaves it, or take another --data-dir`,
+    );
+  }
+  await start(settings, { detach: given.detach === true, example });
 }
 
 withControlPlaneOptions(program.command('start'))

@@ -34,7 +34,7 @@ export async function ensureReady(args, options = {}) {
   if (command === 'start' || command === 'up' || command === 'join') {
     if (args.includes('--help') || args.includes('-h')) return ensureModules(args);
   }
-  const plan = planSetup(await observe(), needsOf(command), {
+  const plan = planSetup(await observe(flagValue(args, '--docker-socket')), needsOf(command), {
     install: !args.includes('--no-install'),
     extraPackages: options.extraPackages,
   });

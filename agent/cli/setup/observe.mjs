@@ -70,8 +70,8 @@ function systemName() {
   return /^PRETTY_NAME="?([^"\n]*)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? process.platform;
 }
 
-/** @returns {Promise<Observed>} */
-export async function observe() {
+/** @param {string} [dockerSocket] @returns {Promise<Observed>} */
+export async function observe(dockerSocket = DOCKER_SOCKET) {
   const modules = observeModules();
   return {
     platform: process.platform,
@@ -83,7 +83,7 @@ export async function observe() {
     hasApt: findCommand('apt-get') !== undefined,
     modulesPresent: modules.present,
     modulesCurrent: modules.current,
-    engineAnswers: await engineAnswers(),
+    engineAnswers: await engineAnswers(dockerSocket),
     engineInstalled: findCommand('dockerd') !== undefined,
     hasServiceManager: existsSync('/run/systemd/system'),
     missingCommands: Object.keys(COMMANDS).filter((name) => findCommand(name) === undefined),
