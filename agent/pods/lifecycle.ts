@@ -1,6 +1,7 @@
 /** Lifecycle hooks and the requests that they share with probes: a command in the container, an HTTP GET to the pod. */
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { finished } from 'node:stream/promises';
 import type { Container, LifecycleHandler, Pod, Probe } from '../../shared/api/core.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Clock } from './parts.ts';
@@ -80,8 +81,10 @@ export async function runCommand(
     reject(new Error(`command ${JSON.stringify(command.join(' '))} timed out`));
     session.close();
   });
+  const over = Promise.all([session.ended, finished(session.stdout), finished(session.stderr)]);
   try {
-    return { exitCode: await Promise.race([session.ended, tooLong]), output: output.slice(0, MOST_OUTPUT_BYTES) };
+    const [exitCode] = await Promise.race([over, tooLong]);
+    return { exitCode, output: output.slice(0, MOST_OUTPUT_BYTES) };
   } finally {
     callOff();
   }

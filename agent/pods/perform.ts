@@ -72,10 +72,8 @@ function failureAfter(
 async function prepare({ parts, pod, memory, files, events, facts }: PodContext): Promise<void> {
   try {
     const sources = { references: parts.references, facts: facts(), tokens: parts.tokens };
-    await Promise.all([
-      makeNetworkFiles(pod(), files, parts.cluster(), memory.network?.ip, events),
-      prepareVolumes(pod(), files, sources, parts.clock.now()),
-    ]);
+    await makeNetworkFiles(pod(), files, parts.cluster(), memory.network?.ip, events);
+    await prepareVolumes(pod(), files, sources, parts.clock.now());
     memory.volumes = 'ready';
   } catch (error) {
     if (!(error instanceof VolumeError)) throw error;

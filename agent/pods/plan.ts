@@ -82,7 +82,10 @@ function* sandboxSteps(pod: Pod, view: PodView, memory: PodMemory, nowMs: number
   } else if (sandbox.state === 'created') {
     yield { do: 'start-sandbox', sandbox };
   } else if (sandbox.state === 'running') {
-    if (needsNetwork(pod) && memory.network === undefined) yield* due({ do: 'attach-network', sandbox });
+    // Both write the pod's /etc/hosts: the files first, then its address into them.
+    const filesUnderWay = memory.volumes === 'absent' || memory.busy.has('volumes');
+    if (needsNetwork(pod) && memory.network === undefined && !filesUnderWay)
+      yield* due({ do: 'attach-network', sandbox });
   } else {
     yield* replaceSandbox(pod, view, sandbox, memory);
   }

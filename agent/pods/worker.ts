@@ -41,6 +41,8 @@ export class PodWorker {
   readonly #context: PodContext;
   readonly #memory: PodMemory;
   readonly #containers = new Map<string, ObservedContainer>();
+  /** Ids of what is gone: late news of it must not bring it back. */
+  readonly #removed = new Set<string>();
   /** By container id. */
   readonly #probes = new Map<string, ContainerProbes>();
   #pod: Pod;
@@ -197,6 +199,8 @@ export class PodWorker {
     this.#callOffTimer();
     this.#followProbes();
     this.#refreshWhenDue();
+    // What has just been seen is told before anything that is begun now can change it.
+    this.#report(false);
     for (;;) {
       const step = nextStep(this.#pod, this.#observed(), this.#memory, this.#parts.clock.now());
       if (step.do === 'wait') {
@@ -257,6 +261,8 @@ export class PodWorker {
       const message = await terminationMessageOf(this.#context, container);
       if (message !== '') this.#memory.messages.set(container.id, message);
     }
+    // Removed while it was being looked into.
+    if (this.#removed.has(container.id)) return;
     const before = this.#containers.get(container.id);
     if (before !== undefined && RANK[before.state] > RANK[container.state]) return;
     this.#containers.set(container.id, { ...container, imageID: container.imageID || (before?.imageID ?? '') });
@@ -280,6 +286,7 @@ export class PodWorker {
   #forget(containerId: string): void {
     this.#memory.stops.delete(containerId);
     this.#memory.messages.delete(containerId);
+    this.#removed.add(containerId);
     if (!this.#containers.delete(containerId)) return;
     if (this.#memory.ending?.deleted === true) this.#isFading = true;
     this.wake();

@@ -78,6 +78,13 @@ describe('a pod that begins', () => {
     expect(plan(web(), seen, settled())).toEqual(['start main0', 'wait']);
   });
 
+  test('is connected only when its files are made: the address goes into one of them', () => {
+    const memory = settled();
+    memory.network = undefined;
+    memory.busy.add('volumes');
+    expect(plan(web(), observed(sandbox(), container(MAIN, { state: 'created' })), memory)).toEqual(['wait']);
+  });
+
   test('needs no connection on the network of the host', () => {
     const memory = settled();
     memory.network = undefined;
