@@ -112,7 +112,8 @@ async function onObject(exchange: Exchange): Promise<Response> {
   if (!(definition.verbs as readonly string[]).includes(verb)) throw methodRefused();
   if (served.identity.namespaced && exchange.namespace === '' && !['list', 'watch'].includes(verb))
     throw methodRefused();
-  if (verb === 'create' && info.name !== '') throw methodRefused();
+  const onCollection = ['create', 'list', 'deletecollection'].includes(verb);
+  if (onCollection !== (info.name === '')) throw methodRefused();
   switch (verb) {
     case 'get':
       return onGet(exchange);

@@ -34,6 +34,9 @@ export function applyJsonPatch(document: JsonMap, patch: unknown): JsonMap {
   const boxed = { root: copyJson(document) as unknown };
   for (const operation of patch) {
     if (!isOperation(operation)) throw rejected();
+    for (const pointer of [operation.path, (operation as { from?: string }).from]) {
+      if (pointer !== undefined && !staysInside(boxed.root, pointer)) throw rejected();
+    }
     const moved = { ...operation, path: `/root${operation.path}` } as Operation & { from?: string };
     if (typeof moved.from === 'string') moved.from = `/root${moved.from}`;
     const [error] = applyPatch(boxed, [copyJson(moved)]);
@@ -41,6 +44,22 @@ export function applyJsonPatch(document: JsonMap, patch: unknown): JsonMap {
   }
   if (!isMap(boxed.root)) throw rejected();
   return boxed.root;
+}
+
+/** Whether a pointer walks over the document's own members only, so that no patch reaches what objects inherit. */
+function staysInside(root: unknown, pointer: string): boolean {
+  const tokens = pointer
+    .split('/')
+    .slice(1)
+    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
+  let value = root;
+  for (const [index, token] of tokens.entries()) {
+    if (token === '__proto__' || typeof value !== 'object' || value === null) return false;
+    if (index === tokens.length - 1) return true;
+    if (!Object.hasOwn(value, token)) return false;
+    value = (value as JsonMap)[token];
+  }
+  return true;
 }
 
 /** @throws StatusError 400 for a patch that is no object. */
