@@ -55,6 +55,8 @@ export interface KeptSocketParts {
 
 const FIRST_DELAY_MS = 250;
 const MAX_DELAY_MS = 10_000;
+/** A closing handshake that takes longer is cut short. */
+const CLOSE_TIMEOUT_MS = 2000;
 /** So many heartbeats without any word: the path is dead, though nobody said so. */
 const SILENT_HEARTBEATS = 2.5;
 
@@ -96,8 +98,8 @@ export class KeptSocket {
     if (socket === undefined) return Promise.resolve();
     return new Promise((resolve) => {
       this.onStopped = resolve;
+      this.cancelTimer = this.parts.timers.after(CLOSE_TIMEOUT_MS, () => socket.terminate());
       socket.close(1000, reason);
-      this.cancelTimer = this.parts.timers.after(2000, () => socket.terminate());
     });
   }
 

@@ -1,6 +1,6 @@
 /** The control sockets of minions against the whole Cluster object, evicted between steps. */
 import { describe, expect, test } from 'vitest';
-import type { Node, Pod, PodStatus } from '../../shared/api/core.ts';
+import type { ConfigMap, Node, Pod, PodStatus } from '../../shared/api/core.ts';
 import { FLANNEL_ANNOTATIONS, MIRROR_ANNOTATION } from '../../shared/api/longshore.ts';
 import type { KubeList, KubeObject } from '../../shared/api/meta.ts';
 import { LINK_PATH, PING, PONG } from '../../shared/link/protocol.ts';
@@ -136,7 +136,7 @@ describe('deltas', () => {
     const created = podOf('p', { nodeName: 'm1', containers: [{ name: 'main', image: 'nginx', envFrom }] });
     await api.json('POST', PODS, { body: created });
     await eventually('the pod arrives', () => minion.has('pods', 'default', 'p'));
-    expect(minion.get<KubeObject & { data: object }>('configmaps', 'default', 'used').data).toEqual({ key: 'one' });
+    expect(minion.get<ConfigMap>('configmaps', 'default', 'used').data).toEqual({ key: 'one' });
     expect(minion.has('configmaps', 'default', 'unused')).toBe(false);
     await api.evict();
     await api.json('PUT', `${CONFIG_MAPS}/used`, { body: configMap('used', 'two') });
