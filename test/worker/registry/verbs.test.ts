@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { CONFIG_MAPS, type ConfigMap, NAMESPACES, type Namespace, PODS, type Pod } from '../../../shared/api/core.ts';
+import {
+  CONFIG_MAPS,
+  type ConfigMap,
+  type Event,
+  NAMESPACES,
+  type Namespace,
+  PODS,
+  type Pod,
+} from '../../../shared/api/core.ts';
 import type { Draft } from '../../../shared/api/meta.ts';
 import { StatusError } from '../../../shared/errors.ts';
 import { create } from '../../../worker/registry/create.ts';
@@ -314,13 +322,11 @@ describe('record', () => {
       cluster.do((objects) =>
         objects.record(created, { type: 'Warning', reason: 'Failed', message: 'no', component: 'test' }),
       );
-    const counts = () =>
-      cluster.plane.store
-        .list({ resource: 'events', namespace: 'default' })
-        .items[Symbol.iterator]()
-        .toArray()
-        .map((stored) => JSON.parse(stored.text) as { reason: string; count: number; firstTimestamp: string })
-        .filter((event) => event.reason === 'Failed');
+    const counts = () => {
+      const found = cluster.plane.store.list({ resource: 'events', namespace: 'default' }).items;
+      const events = Array.from(found, (stored) => JSON.parse(stored.text) as Event);
+      return events.filter((event) => event.reason === 'Failed');
+    };
     record();
     record();
     expect(counts()).toMatchObject([{ count: 2, firstTimestamp: '2026-01-01T00:00:00Z' }]);
