@@ -24,6 +24,8 @@ export interface PodLocation {
   /** Whether that container was created with stdin / a tty (attach). */
   stdin: boolean;
   tty: boolean;
+  /** Its ports are the minion's own (port-forward). */
+  hostNetwork: boolean;
 }
 
 /** Where a public request for a Service goes: any of these. */

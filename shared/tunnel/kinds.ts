@@ -41,6 +41,8 @@ export interface LogsHeader extends PodStream {
 /** Bytes of a SPDY/3.1 session as kubectl speaks it, ended by the agent. */
 export interface PortForwardHeader extends PodStream {
   kind: 'portforward';
+  /** The pod has no network of its own: its loopback is the minion's. */
+  hostNetwork: boolean;
   /** The older form without SPDY: the n-th port has data on channel 2n and error text on 2n + 1. */
   ports?: number[];
 }

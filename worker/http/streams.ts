@@ -9,9 +9,10 @@ import { nodeOf } from '../links/minions.ts';
 import { connectMinion, requireConnected, statusErrorOf, type TunnelTarget } from '../links/tunnel.ts';
 import type { PodLocation } from '../rpc.ts';
 import type { RequestInfo } from './request-info.ts';
-import { emptyLog, logs, parseLogOptions } from './streams/logs.ts';
+import { emptyLog, logs } from './streams/logs.ts';
+import { parseLogOptions, parseTerminalOptions } from './streams/options.ts';
 import { portForward } from './streams/portforward.ts';
-import { parseTerminalOptions, terminal } from './streams/terminal.ts';
+import { terminal } from './streams/terminal.ts';
 import { isUpgrade } from './streams/upgrade.ts';
 
 const SUBRESOURCES = ['log', 'exec', 'attach', 'portforward'] as const;
@@ -82,7 +83,8 @@ const ANSWERS: Record<StreamSubresource, (found: Found) => Promise<Response>> = 
   async portforward(found) {
     const { request, env, info, target, location } = found;
     await requireWebSocket(found);
-    return portForward(request, env, target, podOf(info, location), info.query);
+    const { hostNetwork } = location;
+    return portForward(request, env, target, { ...podOf(info, location), hostNetwork }, info.query);
   },
 };
 

@@ -42,6 +42,7 @@ export function locatePod(objects: Objects, asked: AskedPod): PodLocation {
     container,
     stdin: spec?.stdin ?? false,
     tty: spec?.tty ?? false,
+    hostNetwork: pod.spec.hostNetwork ?? false,
   };
 }
 

@@ -81,12 +81,12 @@ function terminal(
       stdin.on('error', () => input.unpipe(stdin).resume());
       input.pipe(stdin);
     }
-    const outputs = [
+    // Together, so that an output that breaks because the client left is nobody's unhandled rejection.
+    const [code] = await Promise.all([
+      session.ended,
       header.stdout ? ends.send(CHANNELS.stdout, session.stdout) : drain(session.stdout),
       header.stderr && !header.tty ? ends.send(CHANNELS.stderr, session.stderr) : drain(session.stderr),
-    ];
-    const code = await session.ended;
-    await Promise.all(outputs);
+    ]);
     stream.close({ status: statusAfter(code) });
   };
   run().catch((error: unknown) => {

@@ -15,8 +15,7 @@ import { type SpdyConnection, type SpdyStream, spdyServer, writeFreely } from '.
 export function portForward(stream: TunnelStream, header: PortForwardHeader, parts: StreamParts): StreamEvents {
   let loopback: PodLoopback;
   try {
-    const pid = parts.pods.sandboxPid(header.uid);
-    loopback = pid === undefined ? HOST_LOOPBACK : podLoopback(pid);
+    loopback = loopbackOf(header, parts);
   } catch (error) {
     refuse(stream, error);
     return { data: () => undefined, close: () => undefined };
@@ -27,6 +26,14 @@ export function portForward(stream: TunnelStream, header: PortForwardHeader, par
   return header.ports === undefined
     ? spdySession(stream, loopback, failure, parts)
     : plainPorts(stream, header.ports, loopback, failure);
+}
+
+/** @throws StatusError: a pod that does not run must never lead to the minion's own ports. */
+function loopbackOf(header: PortForwardHeader, parts: StreamParts): PodLoopback {
+  const pid = parts.pods.sandboxPid(header.uid);
+  if (pid !== undefined) return podLoopback(pid);
+  if (header.hostNetwork) return HOST_LOOPBACK;
+  throw badRequest(`unable to forward port because pod ${header.pod} is not running`);
 }
 
 type Failure = (port: number, error: Error) => string;

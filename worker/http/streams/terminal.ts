@@ -15,34 +15,6 @@ import {
 } from './subprotocols.ts';
 import { upgraded } from './upgrade.ts';
 
-const TRUE = new Set(['true', '1', 'True', 'TRUE', 't', 'T']);
-const flag = (query: URLSearchParams, name: string) => TRUE.has(query.get(name) ?? '');
-
-export interface TerminalOptions {
-  stdin: boolean;
-  stdout: boolean;
-  stderr: boolean;
-  tty: boolean;
-  command: string[];
-}
-
-/** @throws StatusError 400 with the kubelet's text */
-export function parseTerminalOptions(query: URLSearchParams): TerminalOptions {
-  const tty = flag(query, 'tty');
-  const options = {
-    stdin: flag(query, 'stdin'),
-    stdout: flag(query, 'stdout'),
-    // Kubernetes: a terminal has one output.
-    stderr: flag(query, 'stderr') && !tty,
-    tty,
-    command: query.getAll('command'),
-  };
-  if (!options.stdin && !options.stdout && !options.stderr) {
-    throw badRequest('you must specify at least 1 of stdin, stdout, stderr');
-  }
-  return options;
-}
-
 /** Upgrades at once; whatever goes wrong afterwards is told on channel 3, where clients look for it. */
 export function terminal(
   request: Request,

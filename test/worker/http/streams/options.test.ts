@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { StatusError } from '../../../../shared/errors.ts';
-import { parseLogOptions } from '../../../../worker/http/streams/logs.ts';
-import { parseTerminalOptions } from '../../../../worker/http/streams/terminal.ts';
+import { parseLogOptions, parseTerminalOptions } from '../../../../worker/http/streams/options.ts';
 
 const NOW = Date.parse('2026-05-01T12:00:00Z');
 const query = (text: string) => new URLSearchParams(text);
