@@ -1,13 +1,11 @@
 /** What can be said of a pod by looking at it: predicates and sums, pure, for both ends. Nothing here changes a pod. */
-import type { Container, ContainerStatus, Pod, PodCondition, PodSpec, PodStatus } from './api/core.ts';
+import type { Container, Pod, PodCondition, PodSpec } from './api/core.ts';
 import { compareQuantities, quantityMilliValue, quantityValue } from './quantity.ts';
 
 export const conditionOf = (pod: Pick<Pod, 'status'>, type: string): PodCondition | undefined =>
   pod.status?.conditions?.find((condition) => condition.type === type);
 
 export const isReady = (pod: Pick<Pod, 'status'>): boolean => conditionOf(pod, 'Ready')?.status === 'True';
-
-export const isScheduled = (pod: Pod): boolean => (pod.spec.nodeName ?? '') !== '';
 
 /** Its containers have ended for good. */
 export const isTerminal = (pod: Pick<Pod, 'status'>): boolean =>
@@ -29,17 +27,6 @@ export function isAvailable(pod: Pod, minReadySeconds: number, nowMs: number): b
 
 /** An init container that keeps running beside the main ones. */
 export const isSidecar = (container: Container): boolean => container.restartPolicy === 'Always';
-
-export function containerStatusOf(status: PodStatus | undefined, name: string): ContainerStatus | undefined {
-  const all = [status?.containerStatuses, status?.initContainerStatuses, status?.ephemeralContainerStatuses];
-  return all.flatMap((each) => each ?? []).find((each) => each.name === name);
-}
-
-/** The container that a command means when it names none. */
-export function defaultContainerOf(pod: Pod): string {
-  const asked = pod.metadata.annotations?.['kubectl.kubernetes.io/default-container'];
-  return pod.spec.containers.find((each) => each.name === asked)?.name ?? pod.spec.containers[0]?.name ?? '';
-}
 
 /** Amounts by resource name: cpu in thousandths, everything else in whole units (bytes). */
 export type Amounts = Record<string, number>;

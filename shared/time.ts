@@ -17,9 +17,6 @@ export function parseTime(text: string): number | undefined {
 /** Whole seconds, UTC: `2026-11-22T06:00:00Z`. */
 export const formatTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
-/** Microseconds, UTC: `2026-11-22T06:00:00.000000Z`. */
-export const formatMicroTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, 23)}000Z`;
-
 /** The text in the API's form; undefined when it is no time. */
 export function canonicalTime(text: string): string | undefined {
   const ms = parseTime(text);

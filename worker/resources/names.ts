@@ -114,14 +114,6 @@ export function checkPortName(value: string): string[] {
 export const checkPort = (value: number): string[] =>
   value >= 1 && value <= 65535 ? [] : ['must be between 1 and 65535, inclusive'];
 
-/** A resource's name as a path segment: objects whose names are not DNS names (roles, for example). */
-export function checkPathSegment(value: string): string[] {
-  const errors: string[] = [];
-  for (const illegal of ['.', '..']) if (value === illegal) errors.push(`may not be '${illegal}'`);
-  for (const illegal of ['/', '%']) if (value.includes(illegal)) errors.push(`may not contain '${illegal}'`);
-  return errors;
-}
-
 export const isIPv4 = (text: string): boolean =>
   /^\d{1,3}(\.\d{1,3}){3}$/.test(text) && text.split('.').every((part) => Number(part) <= 255 && !/^0\d/.test(part));
 

@@ -248,11 +248,6 @@ export function definition(name: string): Schema {
   return schema;
 }
 
-/** Every definition of a package: `io.k8s.api.core.v1`. */
-export function definitionsOf(packageName: string): Schema[] {
-  return [...tableOf().rows].filter(([, row]) => row.packageName === packageName).map(([name]) => definition(name));
-}
-
 /** `v1 Pod`, `apps/v1 Deployment` → its schema, of all kinds that Kubernetes has, served here or not. */
 let kinds: Map<string, string> | undefined;
 export function schemaOfKind(apiVersion: string, kind: string): Schema | undefined {

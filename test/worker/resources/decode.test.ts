@@ -138,6 +138,19 @@ describe('a YAML body', () => {
     ]);
   });
 
+  test('that is JSON is read as JSON', () => {
+    expect(decoded('{"data":{"a":"1","a":"2"}}', yaml)).toMatchObject({
+      object: { data: { a: '2' } },
+      duplicates: ['data.a'],
+    });
+    expect(decoded('{data: {a: b}}', yaml).object.data).toEqual({ a: 'b' });
+  });
+
+  test('of very many lines is refused before the parser takes seconds for it', () => {
+    expect(refusal('a: b\n'.repeat(100_000), yaml).message).toContain('send it as JSON');
+    expect(refusal(`[${'1,'.repeat(100_000)}1]`, yaml).message).toContain('send it as JSON');
+  });
+
   test('with a syntax error is refused with the line', () => {
     const { message, code } = refusal('metadata:\n  name: a\n bad: b\n', yaml);
     expect(code).toBe(400);
