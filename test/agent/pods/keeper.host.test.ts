@@ -199,6 +199,7 @@ describe('a pod on Docker', () => {
     await running(uid, 'main');
     await kubelet.restart([]);
     await eventually('nothing to be left', async () => (await runtime.list()).every((each) => each.pod.uid !== uid));
+    expect(kubelet.errors).toEqual([]);
     expect(existsSync(join(kubelet.dataDir, 'pods', uid))).toBe(false);
   });
 
