@@ -69,7 +69,7 @@ export const PODS_DEFINITION: ResourceDefinition<Pod> = {
     draft.status = { phase: 'Pending', qosClass: qosClassOf(draft.spec) };
   },
   prepareUpdate(draft, current) {
-    // Kubernetes: a node port of a pod is set by binding alone, but an update that leaves the name out keeps it.
+    // Kubernetes: an update that leaves the node out keeps it; only binding sets it.
     if (!draft.spec.nodeName && current.spec.nodeName) draft.spec.nodeName = current.spec.nodeName;
   },
   validate: (draft) => validatePodSpec(draft.spec, 'spec'),

@@ -86,10 +86,6 @@ export const SECRETS_DEFINITION: ResourceDefinition<Secret> = {
   generation: false,
   unconditionalUpdate: true,
   default: applyDefaults,
-  prepareUpdate(draft, current) {
-    // Kubernetes: a type left out of an update means the one it has.
-    if (!draft.type || (draft.type === 'Opaque' && current.type === undefined)) draft.type = current.type ?? 'Opaque';
-  },
   validate,
   validateUpdate,
   fields: (object) => ({ type: object.type ?? '' }),
