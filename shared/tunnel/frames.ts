@@ -138,7 +138,8 @@ export function runsOf(message: Uint8Array): Run[] {
 
 /** A copy of whole frames with another stream id in each. */
 export function withStream(frames: Uint8Array, stream: number): Uint8Array {
-  const copy = frames.slice();
+  // Not `slice`, which in Node's Buffer copies nothing.
+  const copy = new Uint8Array(frames);
   const view = new DataView(copy.buffer);
   let at = 0;
   while (at < copy.length) {

@@ -63,7 +63,8 @@ export class MessageReader {
     if (length > MAX_SOCKET_MESSAGE_BYTES) throw new RangeError(`a message of ${length} bytes is too long`);
     if (this.buffered < HEADER_BYTES + length) return undefined;
     const whole = this.peek(HEADER_BYTES + length);
-    const payload = whole.slice(HEADER_BYTES, HEADER_BYTES + length);
+    // Not `slice`, which in Node's Buffer copies nothing.
+    const payload = new Uint8Array(whole.subarray(HEADER_BYTES, HEADER_BYTES + length));
     const rest = whole.subarray(HEADER_BYTES + length);
     this.pieces.splice(0, this.pieces.length, ...(rest.length > 0 ? [rest] : []));
     this.buffered = rest.length;

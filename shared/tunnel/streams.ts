@@ -50,7 +50,7 @@ export class TunnelEnds implements StreamEvents {
       return;
     }
     // A copy: byte streams detach the buffer that they are given, and others' frames lie in the same one.
-    writer.write(bytes.slice()).then(
+    writer.write(new Uint8Array(bytes)).then(
       () => this.stream?.consumed(bytes.length),
       (error: unknown) => this.stream?.reset(`the reader went away: ${String(error)}`),
     );

@@ -2,6 +2,7 @@
  * The server end of a SPDY/3.1 session as kubectl speaks it (through Go's spdystream), over a byte stream. Two of that
  * client's habits need allowance, and this file is where both are made; what the streams mean is `portforward.ts`.
  */
+/// <reference path="./spdy-transport.d.ts" />
 import type { Duplex } from 'node:stream';
 import transport, { type Connection, type Stream } from 'spdy-transport';
 

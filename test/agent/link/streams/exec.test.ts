@@ -1,0 +1,199 @@
+import { PassThrough } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import type { ExecSession } from '../../../../agent/runtime/runtime.ts';
+import { badRequest } from '../../../../shared/errors.ts';
+import {
+  CHANNELS,
+  type ExecHeader,
+  type LogsHeader,
+  type PortForwardHeader,
+  type StreamHeader,
+} from '../../../../shared/tunnel/kinds.ts';
+import { eventually } from '../../../support/eventually.ts';
+import { streamWorld } from '../../../support/stream-world.ts';
+
+const POD = { namespace: 'default', pod: 'web', uid: 'u1' };
+const EXEC: ExecHeader = {
+  kind: 'exec',
+  ...POD,
+  container: 'main',
+  command: ['sh'],
+  stdin: true,
+  stdout: true,
+  stderr: true,
+  tty: false,
+};
+const LOGS: LogsHeader = { kind: 'logs', ...POD, container: 'main', follow: false, previous: false, timestamps: false };
+
+/** A command that a test plays. */
+function command() {
+  const ended = Promise.withResolvers<number>();
+  const sizes: [number, number][] = [];
+  const stdin = new PassThrough();
+  const session = {
+    stdin,
+    stdout: new PassThrough(),
+    stderr: new PassThrough(),
+    closed: false,
+    resize: async (columns: number, rows: number) => {
+      sizes.push([columns, rows]);
+    },
+    ended: ended.promise,
+    close: () => {
+      session.closed = true;
+    },
+  };
+  const exit = (code: number) => {
+    session.stdout.end();
+    session.stderr.end();
+    ended.resolve(code);
+  };
+  return { session: session as ExecSession & { closed: boolean }, stdin, sizes, exit, fail: ended.reject };
+}
+
+describe('exec', () => {
+  test('carries stdin with its end, both outputs apart, and the exit code as Kubernetes’ Status', async () => {
+    const { session, stdin, exit } = command();
+    const opened = streamWorld({ exec: async () => session }).open(EXEC);
+    opened.stream.write(CHANNELS.stdin, Buffer.from('input'));
+    opened.stream.end(CHANNELS.stdin);
+    let read = '';
+    for await (const chunk of stdin) read += String(chunk);
+    expect(read).toBe('input');
+    (session.stdout as PassThrough).write('out');
+    (session.stderr as PassThrough).write('err');
+    exit(7);
+    expect(await opened.ended()).toEqual({
+      status: {
+        kind: 'Status',
+        apiVersion: 'v1',
+        metadata: {},
+        status: 'Failure',
+        message: 'command terminated with non-zero exit code: exit status 7',
+        reason: 'NonZeroExitCode',
+        details: { causes: [{ reason: 'ExitCode', message: '7' }] },
+      },
+    });
+    expect([opened.text(CHANNELS.stdout), opened.text(CHANNELS.stderr)]).toEqual(['out', 'err']);
+  });
+
+  test('ends with Success only when all output has been sent', async () => {
+    const { session, exit } = command();
+    const opened = streamWorld({ exec: async () => session }).open(EXEC);
+    for (let count = 0; count < 50; count++) (session.stdout as PassThrough).write(Buffer.alloc(20_000, count));
+    exit(0);
+    expect(await opened.ended()).toMatchObject({ status: { status: 'Success' } });
+    expect(opened.bytes(CHANNELS.stdout).length).toBe(1_000_000);
+  });
+
+  test('resizes the terminal, also when the size came before the command began', async () => {
+    const { session, sizes, exit } = command();
+    const begin = Promise.withResolvers<ExecSession>();
+    const opened = streamWorld({ exec: () => begin.promise }).open({ ...EXEC, tty: true });
+    const resize = (text: string) => opened.stream.write(CHANNELS.resize, Buffer.from(text));
+    resize('{"Width":80,"Height":24}');
+    resize('{"Width":100,"Height":30}');
+    resize('nonsense');
+    begin.resolve(session);
+    await opened.head();
+    await eventually('the first size', () => sizes.length > 0);
+    resize('{"Width":120,"Height":40}');
+    await eventually('the second size', () => sizes.length > 1);
+    expect(sizes.at(-1)).toEqual([120, 40]);
+    exit(0);
+    await opened.ended();
+  });
+
+  test('that cannot begin is refused in the kubelet’s words', async () => {
+    const world = streamWorld({ exec: () => Promise.reject(badRequest('container not found ("x")')) });
+    expect(await world.open(EXEC).head()).toMatchObject({
+      ok: false,
+      status: { code: 400, message: 'container not found ("x")' },
+    });
+  });
+
+  test('is let go when the client leaves, and outputs that break then harm nobody', async () => {
+    const { session } = command();
+    const opened = streamWorld({ exec: async () => session }).open(EXEC);
+    await opened.head();
+    opened.stream.reset('the client went away');
+    await eventually('the session is closed', () => session.closed);
+    session.stdout.destroy(new Error('the connection was closed'));
+    session.stderr.destroy(new Error('the connection was closed'));
+    await eventually('both are gone', () => session.stdout.destroyed && session.stderr.destroyed);
+  });
+
+  test('ends with a Status when the engine fails in the middle', async () => {
+    const { session, fail } = command();
+    const opened = streamWorld({ exec: async () => session }).open(EXEC);
+    await opened.head();
+    fail(new Error('the engine went away'));
+    expect(await opened.ended()).toMatchObject({
+      status: { code: 500, message: expect.stringContaining('the engine went away') },
+    });
+  });
+});
+
+describe('logs', () => {
+  test('are sent to their end', async () => {
+    const world = streamWorld({
+      async *logs(_uid, query) {
+        yield Buffer.from(`of ${query.container}\n`);
+        yield Buffer.from('two\n');
+      },
+    });
+    const opened = world.open(LOGS);
+    expect(await opened.head()).toEqual({ ok: true });
+    expect(await opened.ended()).toEqual({});
+    expect(opened.text()).toBe('of main\ntwo\n');
+  });
+
+  test('that cannot be read are refused in the kubelet’s words', async () => {
+    const text = 'container "main" in pod "web" is waiting to start: ContainerCreating';
+    const world = streamWorld({
+      logs() {
+        throw badRequest(text);
+      },
+    });
+    for (const follow of [false, true]) {
+      expect(await world.open({ ...LOGS, follow }).head()).toMatchObject({ ok: false, status: { message: text } });
+    }
+  });
+
+  test('that are followed are answered before the first line, and stop when the reader leaves', async () => {
+    let aborted = false;
+    const world = streamWorld({
+      async *logs(_uid, _query, signal) {
+        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+        aborted = true;
+        yield* [];
+      },
+    });
+    const opened = world.open({ ...LOGS, follow: true });
+    expect(await opened.head()).toEqual({ ok: true });
+    opened.stream.reset('the client went away');
+    await eventually('reading stops', () => aborted);
+  });
+});
+
+test('a kind that this minion does not know is refused, and the others go on', async () => {
+  const { session, exit } = command();
+  const world = streamWorld({ exec: async () => session });
+  const unknown = world.open({ kind: 'teleport' } as unknown as StreamHeader);
+  expect(await unknown.head()).toMatchObject({
+    ok: false,
+    status: { code: 400, message: 'this minion knows no streams of kind "teleport"' },
+  });
+  const opened = world.open(EXEC);
+  exit(0);
+  expect(await opened.ended()).toMatchObject({ status: { status: 'Success' } });
+});
+
+test('port-forward to a pod that does not run never reaches the minion’s own ports', async () => {
+  const header: PortForwardHeader = { kind: 'portforward', ...POD, hostNetwork: false, ports: [22] };
+  const world = streamWorld({ sandboxPid: () => undefined });
+  expect(await world.open(header).head()).toMatchObject({
+    ok: false,
+    status: { message: 'unable to forward port because pod web is not running' },
+  });
+});
