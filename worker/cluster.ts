@@ -25,7 +25,7 @@ import {
   type PodLocation,
   type ServiceLocation,
 } from './rpc.ts';
-import { compactHistory } from './store/compaction.ts';
+import { COMPACTION, compactHistory } from './store/compaction.ts';
 import { objectSql } from './store/object-sql.ts';
 
 const NAME_KEY = 'cluster-name';
@@ -34,6 +34,8 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
   #parts: (ClusterParts & { plane: ControlPlane }) | undefined;
   /** When the alarm is set for, as far as this instance knows. */
   #alarmMs: number | null = null;
+  /** The revision at which history was last looked through, as far as this instance knows. */
+  #compactedAt = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -47,7 +49,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     try {
       return await answerClusterRequest(parts, request);
     } finally {
-      await this.#setAlarm(parts.plane);
+      await this.#endTurn(parts.plane);
     }
   }
 
@@ -55,7 +57,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     const parts = this.#compose();
     if (parts.minions.owns(socket)) parts.minions.message(socket, message);
     else if (parts.keyspace.owns(socket)) parts.keyspace.message(socket, message);
-    await this.#setAlarm(parts.plane);
+    await this.#endTurn(parts.plane);
   }
 
   override async webSocketClose(socket: WebSocket): Promise<void> {
@@ -70,8 +72,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     this.#alarmMs = null;
     const { plane } = this.#compose();
     plane.drain();
-    compactHistory(plane.store, Date.now());
-    await this.#setAlarm(plane);
+    await this.#endTurn(plane);
   }
 
   // ---- What the Worker asks for, besides REST -----------------------------------------------------------------------
@@ -114,7 +115,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
         delivery,
       );
     } finally {
-      await this.#setAlarm(plane);
+      await this.#endTurn(plane);
     }
   }
 
@@ -197,11 +198,17 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     if (minions.owns(socket)) minions.closed(socket);
     else if (keyspace.owns(socket)) keyspace.closed(socket);
     else watches.closed(socket);
-    await this.#setAlarm(plane);
+    await this.#endTurn(plane);
   }
 
-  /** One alarm for everything that is due; setting it is a written row, so an earlier one stays. */
-  async #setAlarm(plane: ControlPlane): Promise<void> {
+  /** After each turn: a step of compaction when enough was written, and the alarm for what is due later. */
+  async #endTurn(plane: ControlPlane): Promise<void> {
+    const { revision } = plane.store;
+    if (revision - this.#compactedAt >= COMPACTION.stepRevisions) {
+      this.#compactedAt = revision;
+      compactHistory(plane.store, Date.now());
+    }
+    // Setting the alarm is a written row, so an earlier one stays.
     const dueMs = plane.store.nextDueMs();
     if (dueMs === undefined || (this.#alarmMs !== null && this.#alarmMs <= dueMs)) return;
     this.#alarmMs = dueMs;

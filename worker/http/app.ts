@@ -5,7 +5,7 @@
  */
 import { type Context, Hono } from 'hono';
 import { DEFAULTS } from '../../shared/defaults.ts';
-import { badRequest, StatusError } from '../../shared/errors.ts';
+import { badRequest, StatusError, serviceUnavailable, tooManyRequests } from '../../shared/errors.ts';
 import { DATA_PATH } from '../../shared/link/protocol.ts';
 import { handleHook, parseHookPath } from '../edge/hooks.ts';
 import { handlePublic, isPublic } from '../edge/public.ts';
@@ -113,7 +113,7 @@ async function callerOf({ env, req }: Exchange): Promise<Caller> {
 }
 
 /** The Cluster object of the request, as its caller; the client's own headers only where the API reads them. */
-function ask(context: Exchange, path: string, init: RequestInit): Promise<Response> {
+async function ask(context: Exchange, path: string, init: RequestInit): Promise<Response> {
   const { env } = context;
   const { user, target } = context.get('caller');
   const headers = new Headers(init.headers);
@@ -121,7 +121,18 @@ function ask(context: Exchange, path: string, init: RequestInit): Promise<Respon
   headers.set(CLUSTER_HEADER, target.cluster);
   headers.set(BASE_PATH_HEADER, target.basePath);
   const object = env.CLUSTER.get(env.CLUSTER.idFromName(target.cluster));
-  return object.fetch(`https://cluster${path}`, { ...init, headers, redirect: 'manual' });
+  try {
+    return await object.fetch(`https://cluster${path}`, { ...init, headers, redirect: 'manual' });
+  } catch (error) {
+    throw platformError(error);
+  }
+}
+
+/** Durable Objects: what the platform says about the object itself. Clients wait and ask again; nothing else is hidden. */
+function platformError(error: unknown): unknown {
+  const { overloaded, retryable } = error as { overloaded?: boolean; retryable?: boolean };
+  if (overloaded) return tooManyRequests('the control plane is overloaded, please try again later', 1);
+  return retryable ? serviceUnavailable('the control plane is restarting, please try again') : error;
 }
 
 async function onApi(context: Exchange): Promise<Response> {

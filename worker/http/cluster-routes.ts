@@ -14,6 +14,7 @@ import { errorAnswer, pageNotFound } from './answers.ts';
 import { decodeUser } from './authentication.ts';
 import { attributesOf, authorize, forbiddenError } from './authorization.ts';
 import { answerDiscovery } from './discovery.ts';
+import { methodRefused, type RestParts } from './exchange.ts';
 import { healthAnswer } from './health.ts';
 import { answerJoin } from './join.ts';
 import { parseListOptions, parseResourceVersion } from './list-options.ts';
@@ -22,7 +23,7 @@ import { metricsAnswer } from './metrics.ts';
 import { negotiate } from './negotiation.ts';
 import { answerOpenApi, type Describe } from './openapi.ts';
 import { parseRequestInfo, type RequestInfo, splitTarget } from './request-info.ts';
-import { answerResource, findServed, methodRefused, type RestParts } from './rest.ts';
+import { answerResource, findServed } from './rest.ts';
 import { whyTokenEnded } from './token-status.ts';
 import { isUpgrade } from './watch.ts';
 

@@ -120,6 +120,8 @@ export interface CollectionQuery {
   namespace: string | undefined;
   having: readonly IndexEntry[];
   matches: ((entries: readonly IndexEntry[]) => boolean) | undefined;
+  /** Selectors on the name itself. */
+  matchesKey?: ((namespace: string, name: string) => boolean) | undefined;
   limit?: number | undefined;
 }
 
@@ -132,7 +134,10 @@ export function deleteCollection(
 ): Deleted[] {
   const { group, resource } = definition.identity;
   const name = group === '' ? resource : `${resource}.${group}`;
-  const found = [...session.transaction.list({ resource: name, ...query }).items];
+  const { matchesKey, ...listed } = query;
+  const found = [...session.transaction.list({ resource: name, ...listed }).items].filter(
+    (stored) => matchesKey?.(stored.namespace, stored.name) ?? true,
+  );
   return found.map((stored) => deleteCurrent(session, definition, parseStored(stored), options));
 }
 

@@ -20,8 +20,6 @@ import type { Session } from './session.ts';
 export interface UpdateOptions {
   /** '' is the object itself. */
   subresource?: Extract<Subresource, 'status' | 'finalize'> | '';
-  /** A patch starts from what is stored, so it never lacks a resourceVersion. */
-  patched?: boolean;
 }
 
 export interface Updated extends Written {
@@ -120,7 +118,7 @@ function settleMetadata(metadata: Partial<ObjectMeta>, stored: ObjectMeta): Obje
 
 /** Kubernetes: `managedFields: []` and `[{}]` mean "forget who owns what"; null means "as it was". */
 const isReset = (entries: ObjectMeta['managedFields']): boolean =>
-  entries !== undefined && entries.every((entry) => Object.keys(entry).length === 0);
+  entries?.every((entry) => Object.keys(entry).length === 0) ?? false;
 
 function write(
   session: Session,

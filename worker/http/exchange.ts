@@ -1,0 +1,125 @@
+/**
+ * One resource request on its way through the Cluster object, and what every verb does with it: the form of the answer, the
+ * body as the kind that the URL asks for, the transaction. The verbs are `rest.ts` and `subresources.ts`.
+ */
+import type { KubeObject } from '../../shared/api/meta.ts';
+import { notFound, StatusError } from '../../shared/errors.ts';
+import type { UserInfo } from '../env.ts';
+import { type Current, keyOf, parseStored } from '../registry/commit.ts';
+import { applyJsonPatch, applyMergePatch } from '../registry/json-patch.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { Session } from '../registry/session.ts';
+import { applyStrategicMergePatch } from '../registry/strategic-merge-patch.ts';
+import type { Catalog, ServedResource } from '../resources/catalog.ts';
+import { decodeBody, type ExpectedKind } from '../resources/decode.ts';
+import type { JsonObject } from '../resources/definition.ts';
+import { checkFields, strictError } from '../resources/fields.ts';
+import type { Schema } from '../resources/schemas.ts';
+import type { Reader, Synchronous } from '../store/store.ts';
+import { readBody } from './body.ts';
+import type { ReadParts } from './lists.ts';
+import { type AnswerForm, negotiate } from './negotiation.ts';
+import { type PatchType, parsePatch } from './patch-body.ts';
+import type { RequestInfo } from './request-info.ts';
+import type { FieldValidation, WriteOptions } from './write-options.ts';
+
+export interface RestParts {
+  registry: Registry;
+  catalog(): Catalog;
+  secret: string;
+  cluster: string;
+  nowMs(): number;
+}
+
+/** One request on its way. */
+export interface Exchange {
+  parts: RestParts;
+  read: ReadParts;
+  request: Request;
+  info: RequestInfo;
+  user: UserInfo;
+  served: ServedResource;
+  /** '' for cluster-scoped resources. */
+  namespace: string;
+  warnings: string[];
+}
+
+export const TABLE_FORMS = ['Table', 'PartialObjectMetadata'];
+export const LIST_FORMS = ['Table', 'PartialObjectMetadataList'];
+
+export const formOf = ({ request, info }: Exchange, allowed: readonly string[]): AnswerForm =>
+  negotiate(request.headers, info.query, allowed);
+
+export const methodRefused = () =>
+  new StatusError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
+
+/** The body as the served resource's kind: of the right kind, known fields only, as fieldValidation says. */
+export async function readObject(exchange: Exchange, validation: FieldValidation): Promise<JsonObject> {
+  const { request, served } = exchange;
+  const decoded = decodeBody(await readBody(request), request.headers.get('content-type'), served);
+  const checked = checkFields(served.schema, decoded.object, { duplicates: decoded.duplicates });
+  const problems = [...decoded.problems, ...checked.problems];
+  report(exchange, validation, problems, () => strictError(served.schema, problems));
+  return decoded.object;
+}
+
+/** What the decoder found: warnings or, strictly, an error. */
+export function report(
+  exchange: Exchange,
+  validation: FieldValidation,
+  problems: readonly string[],
+  strict: () => StatusError,
+): void {
+  if (problems.length === 0 || validation === 'Ignore') return;
+  if (validation === 'Strict') throw strict();
+  exchange.warnings.push(...problems);
+}
+
+/** The object as it is stored, whatever group version it came in. */
+export const storedForm = (served: ServedResource, object: JsonObject): KubeObject =>
+  (served.convert === undefined ? object : served.convert.toStored(object)) as unknown as KubeObject;
+
+/** One transaction as the caller; a dry run leaves nothing of it. */
+export function writing<T>(
+  exchange: Exchange,
+  options: Pick<WriteOptions, 'dryRun'>,
+  body: (session: Session) => Synchronous<T>,
+): T {
+  const caller = {
+    user: exchange.user,
+    dryRun: options.dryRun,
+    warn: (text: string) => void exchange.warnings.push(text),
+  };
+  return exchange.parts.registry.transact(caller, body);
+}
+
+export const userAgentOf = (request: Request): string => request.headers.get('user-agent') ?? '';
+
+/** A body of a kind that belongs to the subresource, not to the resource. */
+export async function readOther({ request }: Exchange, expected: ExpectedKind, schema?: Schema): Promise<JsonObject> {
+  const { object } = decodeBody(await readBody(request), request.headers.get('content-type'), expected);
+  if (schema !== undefined) checkFields(schema, object);
+  return object;
+}
+
+/** From the object as it is to the object as the patch wants it. */
+export type ApplyPatch = (before: JsonObject) => JsonObject;
+
+export async function readPatch(exchange: Exchange, type: PatchType, schema: Schema | undefined): Promise<ApplyPatch> {
+  const patch = parsePatch(await readBody(exchange.request));
+  switch (type) {
+    case 'application/json-patch+json':
+      return (before) => applyJsonPatch(before, patch);
+    case 'application/merge-patch+json':
+      return (before) => applyMergePatch(before, patch);
+    case 'application/strategic-merge-patch+json':
+      return (before) => applyStrategicMergePatch(before, patch, schema);
+  }
+}
+
+/** @throws StatusError 404 in the words of the group version that was asked for. */
+export function requireCurrent(reader: Pick<Reader, 'get'>, { served, namespace, info }: Exchange): Current {
+  const found = reader.get(keyOf(served.definition.identity, namespace, info.name));
+  if (found === undefined) throw notFound(served.identity, info.name);
+  return parseStored(found);
+}

@@ -1,0 +1,144 @@
+/**
+ * Paths below an object: scale, binding, eviction, token, and status and finalize, which are the verbs of `rest.ts` on a part
+ * of the object. Streams of pods (log, exec …) are `streams.ts`.
+ */
+import type { Binding } from '../../shared/api/core.ts';
+import type { DeleteOptions, KubeObject, Status } from '../../shared/api/meta.ts';
+import { badRequest, invalid, invalidValue, notSupported, required, StatusError } from '../../shared/errors.ts';
+import { bind } from '../registry/binding.ts';
+import { deleteObject, validateDeleteOptions } from '../registry/delete.ts';
+import { scaleOf, withScale } from '../registry/scale.ts';
+import { update } from '../registry/update.ts';
+import type { JsonObject } from '../resources/definition.ts';
+import { checkFields } from '../resources/fields.ts';
+import { schemaOfKind } from '../resources/schemas.ts';
+import { json } from './answers.ts';
+import {
+  type ApplyPatch,
+  type Exchange,
+  formOf,
+  methodRefused,
+  readOther,
+  readPatch,
+  requireCurrent,
+  TABLE_FORMS,
+  userAgentOf,
+  writing,
+} from './exchange.ts';
+import { patchTypeOf } from './patch-body.ts';
+import { answerTokenRequest } from './token-request.ts';
+import { parseWriteOptions } from './write-options.ts';
+
+const SCALE = { identity: { group: 'autoscaling', version: 'v1', kind: 'Scale' } };
+const SCALE_SCHEMA = () => schemaOfKind('autoscaling/v1', 'Scale');
+
+/** GET, PUT and PATCH of the Scale of anything that has replicas. */
+export async function onScale(exchange: Exchange): Promise<Response> {
+  const { info, served, namespace, request, parts } = exchange;
+  const { definition } = served;
+  const { pretty } = formOf(exchange, TABLE_FORMS);
+  if (info.verb === 'get') {
+    return json(scaleOf(definition, requireCurrent(parts.registry.store, exchange).object), 200, pretty);
+  }
+  const type = info.verb === 'patch' ? patchTypeOf(request.headers) : undefined;
+  if (type === undefined && info.verb !== 'update') throw methodRefused();
+  const kind = type === undefined ? 'UpdateOptions' : 'PatchOptions';
+  const options = parseWriteOptions(info.query, kind, userAgentOf(request), type);
+  const change = type === undefined ? await replacement(exchange) : await readPatch(exchange, type, SCALE_SCHEMA());
+  const written = writing(exchange, options, (session) => {
+    const { object } = requireCurrent(session.transaction, exchange);
+    const scale = change(scaleOf(definition, object) as unknown as JsonObject);
+    return update(session, definition, namespace, info.name, scaled(exchange, object, scale));
+  });
+  return json(scaleOf(definition, JSON.parse(written.text) as KubeObject), 200, pretty);
+}
+
+async function replacement(exchange: Exchange): Promise<ApplyPatch> {
+  const body = await readOther(exchange, SCALE, SCALE_SCHEMA());
+  return () => body;
+}
+
+/** The object as the Scale wants it; name, uid and resourceVersion of the Scale are preconditions. */
+function scaled({ served, info }: Exchange, object: KubeObject, scale: JsonObject): KubeObject {
+  const schema = SCALE_SCHEMA();
+  if (schema !== undefined) checkFields(schema, scale);
+  const metadata = (scale.metadata ?? {}) as Partial<KubeObject['metadata']>;
+  requireSameName(metadata.name, info.name);
+  const { replicas = 0 } = (scale.spec ?? {}) as { replicas?: number };
+  if (replicas < 0) {
+    const cause = invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0');
+    throw invalid(SCALE.identity, info.name, [cause]);
+  }
+  const draft = withScale(served.definition, object, scale);
+  if (metadata.resourceVersion) draft.metadata.resourceVersion = metadata.resourceVersion;
+  if (metadata.uid) draft.metadata.uid = metadata.uid;
+  return draft;
+}
+
+function requireSameName(given: string | undefined, name: string): void {
+  if (!given || given === name) return;
+  throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`);
+}
+
+const SUCCESS: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
+
+const BINDING = { identity: { group: '', version: 'v1', kind: 'Binding' } };
+
+/** POST pods/NAME/binding, and the old `POST bindings`. */
+export async function onBinding(exchange: Exchange): Promise<Response> {
+  const { info, namespace, request } = exchange;
+  if (info.verb !== 'create') throw methodRefused();
+  const options = parseWriteOptions(info.query, 'CreateOptions', userAgentOf(request));
+  const { metadata, target } = (await readOther(exchange, BINDING)) as unknown as Partial<Binding>;
+  const name = info.name || metadata?.name || '';
+  requireSameName(metadata?.name, name);
+  const node = target?.name;
+  if (!node) throw invalid(BINDING.identity, name, [required('target.name')]);
+  if (target.kind && target.kind !== 'Node') {
+    throw invalid(BINDING.identity, name, [notSupported('target.kind', target.kind, ['Node'])]);
+  }
+  const uid = metadata?.uid;
+  writing(exchange, options, (session) => bind(session, { namespace, name, ...(uid ? { uid } : {}) }, node));
+  return json(SUCCESS, 201);
+}
+
+const EVICTION = { identity: { group: 'policy', version: 'v1', kind: 'Eviction' } };
+
+/** No PodDisruptionBudgets are served, so nothing can stand in the way of an eviction. */
+export async function onEviction(exchange: Exchange): Promise<Response> {
+  const { info, namespace, request, served } = exchange;
+  if (info.verb !== 'create') throw methodRefused();
+  const options = parseWriteOptions(info.query, 'CreateOptions', userAgentOf(request));
+  const eviction = (await readOther(exchange, EVICTION)) as {
+    metadata?: { name?: string };
+    deleteOptions?: DeleteOptions;
+  };
+  if ((eviction.metadata?.name ?? info.name) !== info.name) {
+    throw badRequest('name in URL does not match name in Eviction object');
+  }
+  const deleteOptions = eviction.deleteOptions ?? {};
+  validateDeleteOptions(deleteOptions);
+  const dryRun = options.dryRun || (deleteOptions.dryRun ?? []).length > 0;
+  writing(exchange, { dryRun }, (session) =>
+    deleteObject(session, served.definition, namespace, info.name, deleteOptions),
+  );
+  return json(SUCCESS, 201);
+}
+
+const TOKEN_REQUEST = { identity: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' } };
+
+export async function onTokenRequest(exchange: Exchange): Promise<Response> {
+  const { info, namespace, parts, read } = exchange;
+  if (info.verb !== 'create') throw methodRefused();
+  const { pretty } = formOf(exchange, []);
+  const request = await readOther(exchange, TOKEN_REQUEST, schemaOfKind('authentication.k8s.io/v1', 'TokenRequest'));
+  const asked = request as unknown as KubeObject;
+  const answer = await answerTokenRequest({ ...parts, reader: read.reader }, namespace, info.name, asked);
+  return json(answer, 201, pretty);
+}
+
+/** Discovery names it, Longshore does not do it yet. */
+export function notImplemented({ served, info }: Exchange): never {
+  const what = `${served.identity.resource}/${info.subresource}`;
+  throw new StatusError(501, 'NotImplemented', `${what} is not supported by Longshore yet`, {});
+}
