@@ -160,7 +160,7 @@ function* containerSteps(
     const restartMs = restartAtMs(newest);
     if (restartMs > nowMs) return yield { do: 'wait', untilMs: restartMs };
   }
-  const attempt = newest === undefined ? 0 : newest.attempt + 1;
+  const attempt = newest === undefined ? attemptsBefore(pod, each, memory) : newest.attempt + 1;
   const known = memory.containers.get(each.spec.name);
   if (known?.failure !== undefined && known.failure.retryAtMs > nowMs)
     return yield { do: 'wait', untilMs: known.failure.retryAtMs };
@@ -173,6 +173,14 @@ function* containerSteps(
     backOffSeconds: nextBackOffSeconds(newest?.state === 'exited' ? newest : undefined),
     sandbox,
   };
+}
+
+/** How often a container ran whose records the engine has lost (pruned, a new disk): restarts go on being counted. */
+function attemptsBefore(pod: Pod, { spec, kind }: ContainerView, memory: PodMemory): number {
+  const status = memory.reported ?? pod.status;
+  const statuses = kind === 'init' ? status?.initContainerStatuses : status?.containerStatuses;
+  const known = statuses?.find((each) => each.name === spec.name);
+  return known?.containerID === undefined ? 0 : known.restartCount + 1;
 }
 
 function* mendRunning(pod: Pod, each: ContainerView, running: ObservedContainer, memory: PodMemory): Generator<Step> {

@@ -73,7 +73,8 @@ export class ContainerProbes {
   #begin(kind: Kind, probe: Probe): void {
     const streak = { ok: kind === 'liveness', length: 0 };
     const { clock } = this.#context.parts;
-    const dueMs = this.#startedMs + (probe.initialDelaySeconds ?? 0) * 1000;
+    const periodMs = (probe.periodSeconds ?? DEFAULT_PERIOD_SECONDS) * 1000;
+    const dueMs = this.#startedMs + (probe.initialDelaySeconds ?? 0) * 1000 + this.#spreadMs(periodMs);
     const again = (delayMs: number) => {
       if (this.#closed) return;
       this.#timers.set(
@@ -88,9 +89,16 @@ export class ContainerProbes {
       streak.ok = ok;
       if (!ok) this.#unhealthy(kind, message);
       const goesOn = this.#judge(kind, probe, streak);
-      if (goesOn) again((probe.periodSeconds ?? DEFAULT_PERIOD_SECONDS) * 1000);
+      if (goesOn) again(periodMs);
     };
     again(Math.max(0, dueMs - clock.now()));
+  }
+
+  /** After a restart of the agent all probes of the machine would be due at once. */
+  #spreadMs(periodMs: number): number {
+    const { clock, random } = this.#context.parts;
+    const isAdopted = reportedBefore(this.#context, this.#view, this.#containerId) !== undefined;
+    return isAdopted ? Math.max(0, clock.now() - this.#startedMs) + random() * periodMs : 0;
   }
 
   #try(probe: Probe) {

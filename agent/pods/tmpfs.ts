@@ -5,11 +5,12 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Mounted already is fine. */
-export async function mountTmpfs(folder: string, sizeBytes: number | undefined): Promise<void> {
-  if ((await mountedBelow(folder)).includes(folder)) return;
+/** Mounted already is fine; the answer is whether it was not. */
+export async function mountTmpfs(folder: string, sizeBytes: number | undefined): Promise<boolean> {
+  if ((await mountedBelow(folder)).includes(folder)) return false;
   const options = ['mode=0777', ...(sizeBytes === undefined ? [] : [`size=${sizeBytes}`])];
   await run('mount', ['-t', 'tmpfs', '-o', options.join(','), 'tmpfs', folder]);
+  return true;
 }
 
 export async function unmountBelow(folder: string): Promise<void> {

@@ -75,9 +75,10 @@ async function prepareEmptyDir(volume: Volume, folder: string, group: number | u
   const { medium = '', sizeLimit } = volume.emptyDir ?? {};
   if (medium !== '' && medium !== 'Memory')
     throw new VolumeError(`Longshore does not support emptyDir with the medium ${medium}`);
-  const isNew = (await mkdir(folder, { recursive: true })) !== undefined;
-  if (medium === 'Memory') await mountTmpfs(folder, sizeLimit === undefined ? undefined : quantityValue(sizeLimit));
-  if (!isNew) return false;
+  const isMade = (await mkdir(folder, { recursive: true })) !== undefined;
+  // After a reboot the folder is still there, the memory is not.
+  const isMounted = medium === 'Memory' && (await mountTmpfs(folder, bytesOf(sizeLimit)));
+  if (!isMade && !isMounted) return false;
   await chmod(folder, 0o777);
   if (group !== undefined) {
     await chown(folder, 0, group);
@@ -85,6 +86,8 @@ async function prepareEmptyDir(volume: Volume, folder: string, group: number | u
   }
   return true;
 }
+
+const bytesOf = (quantity: string | undefined) => (quantity === undefined ? undefined : quantityValue(quantity));
 
 /** Everything of the pod on the disk, volumes among it. */
 export async function removePodFiles(files: PodFiles): Promise<void> {

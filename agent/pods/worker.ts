@@ -4,7 +4,8 @@
  * allows. What it knows is in `memory.ts`, what it decides in `plan.ts`, what it does in `perform.ts`.
  */
 import { cpus, totalmem } from 'node:os';
-import type { Pod } from '../../shared/api/core.ts';
+import type { Pod, PodStatus } from '../../shared/api/core.ts';
+import { isTerminal } from '../../shared/pods.ts';
 import type { ObservedContainer } from '../runtime/runtime.ts';
 import { backOffSecondsOf } from './back-off.ts';
 import { backOffMessage } from './container-status.ts';
@@ -321,12 +322,19 @@ export class PodWorker {
     const { reported } = this.#memory;
     const fresh = () =>
       podStatusOf(this.#pod, this.#observed(), this.#memory, { ip: this.#parts.nodeIP(), nowMs: clock.now() });
-    const status = this.#isFading && reported !== undefined ? reported : fresh();
+    const status = this.#lastWord() ?? fresh();
     if (!gone && !this.#mustReport && JSON.stringify(status) === JSON.stringify(reported)) return;
     this.#memory.reported = status;
     this.#mustReport = false;
     const { namespace = '', name, uid } = this.#pod.metadata;
     reporter.podStatus({ namespace, name, uid }, status, gone);
+  }
+
+  /** When the engine's records cannot tell any more: what was said while they could. */
+  #lastWord(): PodStatus | undefined {
+    const { reported } = this.#memory;
+    if (this.#isFading && reported !== undefined) return reported;
+    return this.#containers.size === 0 && isTerminal(this.#pod) ? this.#pod.status : undefined;
   }
 
   #goodbye(): void {

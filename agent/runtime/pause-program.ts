@@ -126,7 +126,7 @@ export function pauseProgram(architecture: Architecture): Buffer {
   file.writeBigUInt64LE(BigInt(LOAD_ADDRESS), 88); // physical address
   file.writeBigUInt64LE(BigInt(size), 96); // in the file
   file.writeBigUInt64LE(BigInt(size), 104); // in memory
-  file.writeBigUInt64LE(0x1000n, 112); // alignment
+  file.writeBigUInt64LE(0x10000n, 112); // alignment: the largest page of either machine
   file.set(bytes, HEADERS_BYTES);
   return file;
 }

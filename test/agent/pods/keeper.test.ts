@@ -398,6 +398,14 @@ describe('a restart of the agent', () => {
     expect(kubelet.statuses.get('uid-web')?.length).toBe(reports);
   });
 
+  test('lets the status stand of a pod that is over and has no records left', async () => {
+    const over = { ...web(), status: { phase: 'Succeeded' as const, message: 'as it was' } };
+    await keep(over);
+    await clock.advance(60_000);
+    expect(kubelet.statuses.get('uid-web')).toEqual([over.status]);
+    expect(runtime.calls).toEqual(['list']);
+  });
+
   test('waits for the word of the cluster before it ends anything', async () => {
     await keep(web());
     await running();

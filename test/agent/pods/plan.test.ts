@@ -247,6 +247,14 @@ describe('restarts', () => {
     expect(plan(web(), seen, settled({ main: 1 }), EPOCH_MS + 601_000)[0]).toBe('create main#1 back-off 10');
   });
 
+  test('go on being counted when the engine has lost the records', () => {
+    const status = { name: 'main', image: '', imageID: '', ready: true, state: {}, lastState: {}, restartCount: 4 };
+    const known = { ...web(), status: { containerStatuses: [{ ...status, containerID: 'docker://lost' }] } };
+    expect(plan(known, observed(sandbox()), settled({ main: 5 }))[0]).toBe('create main#5 back-off 0');
+    const neverRan = { ...web(), status: { containerStatuses: [{ ...status, restartCount: 0 }] } };
+    expect(plan(neverRan, observed(sandbox()), settled())[0]).toBe('create main#0 back-off 0');
+  });
+
   test('get the image again for each attempt', () => {
     expect(plan(web(), observed(sandbox(), exited(MAIN, 1)), settled())).toEqual(['image main#1', 'wait']);
   });
