@@ -7,8 +7,6 @@ import { type Context, Hono } from 'hono';
 import { DEFAULTS } from '../../shared/defaults.ts';
 import { badRequest, StatusError, serviceUnavailable, tooManyRequests } from '../../shared/errors.ts';
 import { DATA_PATH } from '../../shared/link/protocol.ts';
-import { handleHook, parseHookPath } from '../edge/hooks.ts';
-import { handlePublic, isPublic } from '../edge/public.ts';
 import type { Env, UserInfo } from '../env.ts';
 import { BASE_PATH_HEADER, CLUSTER_HEADER, USER_HEADER } from '../rpc.ts';
 import { errorAnswer } from './answers.ts';
@@ -65,7 +63,10 @@ interface App {
 }
 type Exchange = Context<App>;
 
-export function createApp(): Hono<App> {
+/** What is not the API: public Services and webhooks. undefined: not for the edge. */
+export type Edge = (request: Request, env: Env) => Promise<Response> | undefined;
+
+export function createApp(edge: Edge): Hono<App> {
   // Routed by the raw path: what is in it is judged by request-info, as the apiserver would.
   const app = new Hono<App>({ getPath: (request) => splitTarget(request.url).path });
   app.onError((error, context) => {
@@ -73,8 +74,8 @@ export function createApp(): Hono<App> {
     return errorAnswer(error, { method: context.req.method, path }, isPretty(context));
   });
   app.use('*', async (context, next) => {
-    if (isPublic(context.req.raw, context.env)) return handlePublic(context.req.raw, context.env);
-    if (parseHookPath(context.req.path) !== undefined) return handleHook(context.req.raw, context.env);
+    const answer = await edge(context.req.raw, context.env);
+    if (answer !== undefined) return answer;
     requireTLS(context.req.url);
     context.set('caller', await callerOf(context));
     return next();
@@ -100,7 +101,7 @@ const isPretty = ({ req }: Exchange): boolean => {
 
 const isAnonymous = (user: UserInfo): boolean => user.groups.includes('system:unauthenticated');
 
-/** Tokens must not travel in the clear: the plain port serves public Services and hooks only. */
+/** Tokens must not travel in the clear: the plain port serves public Services and hooks only, which never come here. */
 function requireTLS(url: string): void {
   if (!url.startsWith('https:')) throw badRequest('Client sent an HTTP request to an HTTPS server.');
 }
