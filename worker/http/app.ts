@@ -63,10 +63,7 @@ interface App {
 }
 type Exchange = Context<App>;
 
-/** What is not the API: public Services and webhooks. undefined: not for the edge. */
-export type Edge = (request: Request, env: Env) => Promise<Response> | undefined;
-
-export function createApp(edge: Edge): Hono<App> {
+export function createApp(): Hono<App> {
   // Routed by the raw path: what is in it is judged by request-info, as the apiserver would.
   const app = new Hono<App>({ getPath: (request) => splitTarget(request.url).path });
   app.onError((error, context) => {
@@ -74,8 +71,6 @@ export function createApp(edge: Edge): Hono<App> {
     return errorAnswer(error, { method: context.req.method, path }, isPretty(context));
   });
   app.use('*', async (context, next) => {
-    const answer = await edge(context.req.raw, context.env);
-    if (answer !== undefined) return answer;
     requireTLS(context.req.url);
     context.set('caller', await callerOf(context));
     return next();
