@@ -510,3 +510,35 @@ export interface Binding extends KubeObject {
 }
 
 export type { LabelSelector };
+
+// ---- Workloads of the core group --------------------------------------------------------------------------------
+
+export interface ReplicationController extends KubeObject {
+  spec: { replicas?: number; selector?: Record<string, string>; template?: PodTemplateSpec; minReadySeconds?: number };
+  status?: {
+    replicas: number;
+    fullyLabeledReplicas?: number;
+    readyReplicas?: number;
+    availableReplicas?: number;
+    observedGeneration?: number;
+    conditions?: Condition[];
+  };
+}
+export const REPLICATION_CONTROLLERS: Identity<ReplicationController> = {
+  group: '',
+  version: 'v1',
+  resource: 'replicationcontrollers',
+  kind: 'ReplicationController',
+  namespaced: true,
+};
+
+export interface PodTemplate extends KubeObject {
+  template?: PodTemplateSpec;
+}
+export const POD_TEMPLATES: Identity<PodTemplate> = {
+  group: '',
+  version: 'v1',
+  resource: 'podtemplates',
+  kind: 'PodTemplate',
+  namespaced: true,
+};
