@@ -1,6 +1,6 @@
 /**
- * The Worker's routes: who asks is judged here, before any object is woken; then the request goes to whoever owns it:
- * the edge, a Cluster object, a stream, or this isolate itself (health, version). Errors become a Status here and in
+ * The API's routes in the Worker: who asks is judged here, before any object is woken; then the request goes to whoever owns
+ * it: a Cluster object, a stream, or this isolate itself (health, version). What is public is not here but in `edge/`. Errors become a Status here and in
  * `cluster-routes.ts`, through the one function of `answers.ts`.
  */
 import { type Context, Hono } from 'hono';
