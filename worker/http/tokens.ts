@@ -47,6 +47,7 @@ export interface VerifiedToken {
   cluster: string;
   user: UserInfo;
   audiences: string[];
+  expiresMs: number;
 }
 
 const YEAR_SECONDS = 365 * 24 * 3600;
@@ -193,6 +194,7 @@ export async function verifyToken(
       cluster: String(payload[CLUSTER_CLAIM]),
       user: userOf(payload),
       audiences: named.filter((each) => audiences.includes(each)),
+      expiresMs: (payload.exp ?? 0) * 1000,
     };
   } catch (error) {
     if (error instanceof errors.JOSEError || error instanceof TypeError) throw new TokenRefused(error.message);
