@@ -33,7 +33,6 @@ export function parseAccept(header: string | null): MediaRange[] {
   return ranges.sort((a, b) => b.quality - a.quality);
 }
 
-export const ACCEPTED_MEDIA = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
 /** What is really written; protobuf clients name JSON beside it. */
 const ANSWERED_MEDIA = ['application/json', 'application/yaml'];
 

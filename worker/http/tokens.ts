@@ -21,7 +21,7 @@ const KUBERNETES_CLAIM = 'kubernetes.io';
 export const MACHINE_EXTRA = 'longshore.dev/machine-id';
 export const POD_NAME_EXTRA = 'authentication.kubernetes.io/pod-name';
 export const POD_UID_EXTRA = 'authentication.kubernetes.io/pod-uid';
-export const CREDENTIAL_EXTRA = 'authentication.kubernetes.io/credential-id';
+const CREDENTIAL_EXTRA = 'authentication.kubernetes.io/credential-id';
 
 /** What binds a service account's token, as upstream's private claims. */
 export interface ServiceAccountClaims {
