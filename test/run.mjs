@@ -1,5 +1,5 @@
 // `npm test`: makes the machine ready as `npm start` does, then runs every check and every test there is, and ends with one
-// line that counts them. `npm run bench [-- NAME]` comes through here too, for the same set-up.
+// line that counts them. `npm test -- --only e2e` runs one project of test/vitest.config.ts. `npm run bench [-- NAME]` comes through here too, for the same set-up.
 // Plain JavaScript: on a fresh clone there is no Node yet that runs TypeScript.
 import { spawn, spawnSync } from 'node:child_process';
 import {
@@ -10,7 +10,6 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,6 +17,7 @@ import { dirname, join } from 'node:path';
 import { ensureReady, SetupFailed, SetupRefused } from '../agent/cli/setup/ensure.mjs';
 import { PROJECT, pinnedNode } from '../agent/cli/setup/modules.mjs';
 import { findCommand } from '../agent/cli/setup/observe.mjs';
+import { RUN_MARK, sweepDeadRuns, sweepThisRun, WORK_PREFIX } from './sweep.mjs';
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
 
@@ -26,22 +26,26 @@ const TEST_PACKAGES = { busybox: 'busybox-static', docker: 'docker.io', script: 
 /** The kubectl to fetch where none is found. */
 const KUBECTL_VERSION = 'v1.33.6';
 const OLDEST_MINOR = 31;
+const PROJECTS = ['unit', 'workerd-parts', 'workerd', 'e2e'];
 
-const work = mkdtempSync(join(tmpdir(), 'longshore-test-run-'));
+const work = mkdtempSync(join(tmpdir(), `${WORK_PREFIX}${process.pid}-`));
+/** How long an interrupted tool may take to end. */
+const STOP_MS = 5_000;
+
 /** @type {Set<import('node:child_process').ChildProcess>} */
 const running = new Set();
 /** @type {NodeJS.Signals | undefined} */
 let interrupted;
 
-process.once('exit', () => rmSync(work, { recursive: true, force: true }));
+process.once('exit', () => sweepThisRun(work));
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
   process.on(signal, () => {
     interrupted = signal;
-    // Each child leads a group of its own: vitest, its workers and what they started end together, and clean up as they do.
+    // Each child leads a group of its own. What outlives it is swept at the end.
     for (const child of running) end(child, 'SIGTERM');
     setTimeout(() => {
       for (const child of running) end(child, 'SIGKILL');
-    }, 20_000).unref();
+    }, STOP_MS).unref();
   });
 }
 
@@ -67,6 +71,9 @@ function runTool(name, args, env = {}) {
         ...process.env,
         PATH: `${join(PROJECT, 'node_modules/.bin')}:${process.env.PATH}`,
         CI: process.env.CI ?? 'true',
+        // Whatever a test makes is found by these two, should the test not come to remove it.
+        TMPDIR: work,
+        [RUN_MARK]: String(process.pid),
         ...env,
       },
     });
@@ -197,29 +204,23 @@ function kubectlTests() {
 
 // ---- All of it --------------------------------------------------------------------------------------------------------
 
-async function test() {
+/** @param {string | undefined} only one project, without the static checks */
+async function test(only) {
   const env = await kubectlEnvironment();
   const left = env === undefined ? kubectlTests() : [];
   /** @type {Counts[]} */
-  const counts = [
-    await staticCheck('biome check', 'biome', ['check', '.']),
-    await staticCheck('tsc -b', 'tsc', ['-b']),
-    await staticCheck('knip', 'knip', []),
-    await staticCheck('wrangler deploy --dry-run', 'wrangler', [
-      'deploy',
-      '--dry-run',
-      '--outdir',
-      join(work, 'deploy'),
-    ]),
-  ];
-  for (const project of ['unit', 'workerd-parts', 'workerd']) counts.push(await vitest(project));
-  counts.push(
-    await vitest(
-      'e2e',
-      env,
-      left.map(({ file }) => file),
-    ),
-  );
+  const counts = [];
+  if (only === undefined) {
+    counts.push(await staticCheck('biome check', 'biome', ['check', '.']));
+    counts.push(await staticCheck('tsc -b', 'tsc', ['-b']));
+    counts.push(await staticCheck('knip', 'knip', []));
+    const dryRun = ['deploy', '--dry-run', '--outdir', join(work, 'deploy')];
+    counts.push(await staticCheck('wrangler deploy --dry-run', 'wrangler', dryRun));
+  }
+  for (const project of only === undefined ? PROJECTS : [only]) {
+    const files = left.map(({ file }) => file);
+    counts.push(await (project === 'e2e' ? vitest(project, env, files) : vitest(project)));
+  }
   if (left.length > 0) {
     process.stdout.write(
       `\nNOT RUN, because there is no kubectl (counted as skipped):\n${left.map(({ file, tests }) => `  ${file}: ${tests} tests\n`).join('')}`,
@@ -239,10 +240,12 @@ async function test() {
 
 const args = process.argv.slice(2);
 try {
+  sweepDeadRuns();
   const missing = Object.entries(TEST_PACKAGES).filter(([command]) => findCommand(command) === undefined);
   await ensureReady(['test', ...args], { extraPackages: missing.map(([, name]) => name) });
   const bench = args.indexOf('--bench');
-  process.exitCode = bench === -1 ? await test() : await runBench(args.slice(bench + 1));
+  process.exitCode =
+    bench === -1 ? await test(args[args.indexOf('--only') + 1 || args.length]) : await runBench(args.slice(bench + 1));
 } catch (error) {
   if (!(error instanceof SetupRefused || error instanceof SetupFailed)) throw error;
   process.stderr.write(`${error.message}\n`);
