@@ -3,6 +3,9 @@
  * stream. It forwards whole frames and rewrites only their stream id; credit is between the two ends, so nothing is
  * buffered here but what a socket holds. All sockets hibernate, and all that this object must know is in them: their tags
  * and attachments. Who may connect is judged before, in the Worker; what a stream does is in `agent/link/streams.ts`.
+ *
+ * A Relay without a name is a client's own: it reads what one client sends, no faster than the minion takes it
+ * (`http/streams/upload.ts`).
  */
 import { DurableObject } from 'cloudflare:workers';
 import { serviceUnavailable } from '../shared/errors.ts';
@@ -10,6 +13,7 @@ import { PING, PONG } from '../shared/link/protocol.ts';
 import { encodeJsonFrame, FRAME, ProtocolError, runsOf, withStream } from '../shared/tunnel/frames.ts';
 import type { StreamEnd } from '../shared/tunnel/kinds.ts';
 import type { Env } from './env.ts';
+import { answerUpload, UPLOAD_PATH } from './http/streams/upload.ts';
 import { bufferedBytes } from './links/client-socket.ts';
 
 /** The only stream id on a client's socket. */
@@ -24,17 +28,23 @@ const MINION_TAG = 'minion';
 const CLIENT_TAG = 'client';
 const streamTag = (stream: number) => `s:${stream}`;
 
+/** Credit is not read either meanwhile, so as short as a timer can be. */
+const PAUSE_MS = 1;
+
 export class Relay extends DurableObject<Env> {
+  private isPaused = false;
+
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
   }
 
-  /** `/minion` and `/stream` upgrade; `/connected` says whether a stream could be opened. Each with `?node=NAME`. */
+  /** `/minion`, `/stream` and UPLOAD_PATH upgrade; `/connected` says whether a stream could be opened. */
   override async fetch(request: Request): Promise<Response> {
     const url = new URL(request.url);
     const node = url.searchParams.get('node') ?? '';
     if (url.pathname === '/minion') return this.acceptMinion(node);
+    if (url.pathname === UPLOAD_PATH) return answerUpload(request, this.env, () => this.pauseReading());
     const minion = this.minion();
     if (minion === undefined) {
       const { status } = serviceUnavailable(`minion ${node} is not connected`);
@@ -68,6 +78,19 @@ export class Relay extends DurableObject<Env> {
 
   override async webSocketError(socket: WebSocket): Promise<void> {
     this.lost(socket);
+  }
+
+  /**
+   * Durable Objects: while this runs no event is delivered, so no message is read, and the client is held back. Only in an
+   * object that serves one client; minions' Relays never pause.
+   */
+  private pauseReading(): void {
+    if (this.isPaused) return;
+    this.isPaused = true;
+    this.ctx.blockConcurrencyWhile(async () => {
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      this.isPaused = false;
+    });
   }
 
   private acceptMinion(node: string): Response {

@@ -122,6 +122,31 @@ describe('exec', () => {
     });
   });
 
+  test('holds a client back that sends faster than the command reads, however much it has', async () => {
+    const piece = new Uint8Array(256 * 1024 + 1);
+    const pieces = 300;
+    let received = 0;
+    const { api } = await clusterWithPod((stream) => {
+      stream.head({ ok: true });
+      return {
+        data: (_channel, bytes) => {
+          received += bytes.length;
+          stream.consumed(bytes.length);
+        },
+        end: () => stream.close({ status: SUCCESS }),
+        close: () => undefined,
+      };
+    });
+    const client = await upgraded(api, `${POD}/exec?command=cat&stdin=1&stdout=1`, 'v5.channel.k8s.io');
+    for (let sent = 0; sent < pieces; sent++) client.socket.send(piece);
+    client.socket.send(Uint8Array.of(255, 0));
+    await eventually('the end', () => client.closes.length > 0, {
+      describe: () => `${received} bytes, ${client.on(3)}`,
+    });
+    expect(JSON.parse(client.on(3))).toMatchObject({ status: 'Success' });
+    expect(received).toBe(pieces * (piece.length - 1));
+  }, 60_000);
+
   test('speaks base64 to clients that ask for it', async () => {
     const { api } = await clusterWithPod(shouting);
     const client = await upgraded(api, `${POD}/exec?command=cat&stdin=1&stdout=1`, 'v4.base64.channel.k8s.io');

@@ -4,6 +4,7 @@
  * a subresource in `streams/`. Bulk bytes never pass the Cluster object.
  */
 import { badRequest, methodNotAllowed, StatusError } from '../../shared/errors.ts';
+import type { AttachHeader, ExecHeader } from '../../shared/tunnel/kinds.ts';
 import type { Env, UserInfo } from '../env.ts';
 import { nodeOf } from '../links/minions.ts';
 import { connectMinion, requireConnected, statusErrorOf, type TunnelTarget } from '../links/tunnel.ts';
@@ -11,9 +12,9 @@ import type { PodLocation } from '../rpc.ts';
 import type { RequestInfo } from './request-info.ts';
 import { emptyLog, logs } from './streams/logs.ts';
 import { parseLogOptions, parseTerminalOptions } from './streams/options.ts';
-import { portForward } from './streams/portforward.ts';
 import { terminal } from './streams/terminal.ts';
 import { isUpgrade } from './streams/upgrade.ts';
+import { startUpload } from './streams/upload.ts';
 
 const SUBRESOURCES = ['log', 'exec', 'attach', 'portforward'] as const;
 type StreamSubresource = (typeof SUBRESOURCES)[number];
@@ -63,13 +64,13 @@ const ANSWERS: Record<StreamSubresource, (found: Found) => Promise<Response>> = 
     if (options.command.length === 0) throw badRequest('you must specify at least one command for the container');
     await requireWebSocket(found);
     const { container } = location;
-    return terminal(request, env, target, { kind: 'exec', ...podOf(info, location), container, ...options });
+    return openTerminal(request, env, target, { kind: 'exec', ...podOf(info, location), container, ...options });
   },
   async attach(found) {
     const { request, env, info, target, location } = found;
     const { stdout, stderr, stdin } = parseTerminalOptions(info.query);
     await requireWebSocket(found);
-    return terminal(request, env, target, {
+    return openTerminal(request, env, target, {
       kind: 'attach',
       ...podOf(info, location),
       container: location.container,
@@ -84,9 +85,21 @@ const ANSWERS: Record<StreamSubresource, (found: Found) => Promise<Response>> = 
     const { request, env, info, target, location } = found;
     await requireWebSocket(found);
     const { hostNetwork } = location;
-    return portForward(request, env, target, { ...podOf(info, location), hostNetwork }, info.query);
+    const portforward = { ...podOf(info, location), hostNetwork };
+    return startUpload(request, env, { target, portforward, query: info.query.toString() });
   },
 };
+
+/** Only a client that sends is worth an object of its own. */
+async function openTerminal(
+  request: Request,
+  env: Env,
+  target: TunnelTarget,
+  header: ExecHeader | AttachHeader,
+): Promise<Response> {
+  if (!header.stdin) return terminal(request, env, target, header);
+  return startUpload(request, env, { target, terminal: header });
+}
 
 const podOf = (info: RequestInfo, location: PodLocation) => ({
   namespace: info.namespace,

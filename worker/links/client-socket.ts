@@ -5,6 +5,10 @@
 
 /** What a client's bytes may pile up to before its stream is given up. */
 export const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+/** What they may pile up to before reading is paused, where it can be: in an object of the client's own (`worker/relay.ts`). */
+export const PAUSE_BYTES = 1024 * 1024;
+/** Stops reading from the client for a moment. May be called again while it lasts. */
+export type Pause = () => void;
 /** What a client may leave unread before its stream gets no more credit. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 const LOOK_AGAIN_MS = 20;

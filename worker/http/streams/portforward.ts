@@ -6,7 +6,7 @@ import { badRequest } from '../../../shared/errors.ts';
 import type { PortForwardHeader } from '../../../shared/tunnel/kinds.ts';
 import type { StreamEvents, TunnelStream } from '../../../shared/tunnel/stream.ts';
 import type { Env } from '../../env.ts';
-import { closeSocket, MAX_WAITING_BYTES, sendSlowly } from '../../links/client-socket.ts';
+import { closeSocket, MAX_WAITING_BYTES, PAUSE_BYTES, type Pause, sendSlowly } from '../../links/client-socket.ts';
 import { openStream, type TunnelTarget } from '../../links/tunnel.ts';
 import {
   chooseSubprotocol,
@@ -19,10 +19,11 @@ import { upgraded } from './upgrade.ts';
 
 export async function portForward(
   request: Request,
-  env: Env,
+  env: Pick<Env, 'RELAY'>,
   target: TunnelTarget,
   pod: Omit<PortForwardHeader, 'kind' | 'ports'>,
   query: URLSearchParams,
+  pause: Pause,
 ): Promise<Response> {
   const protocol = chooseSubprotocol(request, PORT_PROTOCOLS);
   const spdy = protocol.name === SPDY_TUNNEL;
@@ -55,6 +56,7 @@ export async function portForward(
     } else if (typeof message !== 'string') {
       stream.write(0, new Uint8Array(message));
     }
+    if (stream.waitingBytes > PAUSE_BYTES) pause();
     if (stream.waitingBytes <= MAX_WAITING_BYTES) return;
     stream.reset('the client sends faster than the pod reads');
     closeSocket(socket, 1011, 'the client sends faster than the pod reads');

@@ -4,7 +4,7 @@ import { badRequest, StatusError } from '../../../shared/errors.ts';
 import { type AttachHeader, CHANNELS, type ExecHeader, type StreamEnd } from '../../../shared/tunnel/kinds.ts';
 import type { StreamEvents, TunnelStream } from '../../../shared/tunnel/stream.ts';
 import type { Env } from '../../env.ts';
-import { closeSocket, MAX_WAITING_BYTES, sendSlowly } from '../../links/client-socket.ts';
+import { closeSocket, MAX_WAITING_BYTES, PAUSE_BYTES, type Pause, sendSlowly } from '../../links/client-socket.ts';
 import { openStream, statusErrorOfEnd, type TunnelTarget } from '../../links/tunnel.ts';
 import {
   chooseSubprotocol,
@@ -18,13 +18,14 @@ import { upgraded } from './upgrade.ts';
 /** Upgrades at once; whatever goes wrong afterwards is told on channel 3, where clients look for it. */
 export function terminal(
   request: Request,
-  env: Env,
+  env: Pick<Env, 'RELAY'>,
   target: TunnelTarget,
   header: ExecHeader | AttachHeader,
+  pause?: Pause,
 ): Response {
   const protocol = chooseSubprotocol(request, TERMINAL_PROTOCOLS);
   const { socket, response } = upgraded(protocol);
-  const client = new TerminalClient(socket, protocol, header);
+  const client = new TerminalClient(socket, protocol, header, pause);
   openStream(env, target, header, client).then(
     (stream) => client.opened(stream),
     (error: unknown) => client.failed(error),
@@ -35,13 +36,15 @@ export function terminal(
 class TerminalClient implements StreamEvents {
   private readonly socket: WebSocket;
   private readonly protocol: Subprotocol;
+  private readonly pause: Pause | undefined;
   private stream: TunnelStream | undefined;
   /** What came before the stream was open. */
   private early: (() => void)[] = [];
   private earlyBytes = 0;
   private over = false;
 
-  constructor(socket: WebSocket, protocol: Subprotocol, header: ExecHeader | AttachHeader) {
+  constructor(socket: WebSocket, protocol: Subprotocol, header: ExecHeader | AttachHeader, pause: Pause | undefined) {
+    this.pause = pause;
     this.socket = socket;
     this.protocol = protocol;
     socket.addEventListener('message', ({ data }) => this.fromClient(data as ArrayBuffer | string));
@@ -108,6 +111,7 @@ class TerminalClient implements StreamEvents {
   }
 
   private limit(waitingBytes: number): void {
+    if (waitingBytes > PAUSE_BYTES) this.pause?.();
     if (waitingBytes <= MAX_WAITING_BYTES) return;
     this.stream?.reset('the client sends faster than the command reads');
     this.finish(badRequest('the client sends faster than the command reads').status);
