@@ -32,10 +32,11 @@ export function create(
   const draft = startMetadata(session, definition, namespace, incoming);
   if (options.name !== undefined) draft.metadata.name = options.name;
   definition.default?.(draft);
-  definition.prepareCreate?.(draft, { nowMs: session.transaction.nowMs, random: session.parts.random });
   admit(session, { operation: 'CREATE', definition, namespace, name: draft.metadata.name ?? '', draft });
   definition.default?.(draft);
   settleName(session, definition, draft);
+  // Only now: a Job's labels carry its name, which may have been generated.
+  definition.prepareCreate?.(draft, { nowMs: session.transaction.nowMs, random: session.parts.random });
   const causes = [...validateMetadata(definition, draft.metadata), ...(definition.validate?.(draft) ?? [])];
   if (causes.length > 0) throw invalid(identity, draft.metadata.name, causes);
   requireAbsent(session, definition, draft);

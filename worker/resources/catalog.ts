@@ -3,19 +3,25 @@
  * and `catalogOf(DEFINITIONS, custom)` makes another when CRDs come or go. Lookups are O(1).
  */
 import { apiVersionOf, groupResourceOf, type Identity } from '../../shared/api/meta.ts';
+import { CLUSTER_ROLE_BINDINGS_DEFINITION } from './clusterrolebindings.ts';
+import { CLUSTER_ROLES_DEFINITION } from './clusterroles.ts';
 import { CONFIG_MAPS_DEFINITION } from './configmaps.ts';
+import { CRON_JOBS_DEFINITION } from './cronjobs.ts';
 import type { JsonObject, ResourceDefinition } from './definition.ts';
 import { DEPLOYMENTS_DEFINITION } from './deployments.ts';
 import { ENDPOINTS_DEFINITION } from './endpoints.ts';
 import { ENDPOINT_SLICES_DEFINITION } from './endpointslices.ts';
 import { EVENTS_DEFINITION } from './events.ts';
 import { HOOKS_DEFINITION } from './hooks.ts';
+import { JOBS_DEFINITION } from './jobs.ts';
 import { LEASES_DEFINITION } from './leases.ts';
 import { NAMESPACES_DEFINITION } from './namespaces.ts';
 import { NODES_DEFINITION } from './nodes.ts';
 import { PODS_DEFINITION } from './pods.ts';
 import { REPLICA_SETS_DEFINITION } from './replicasets.ts';
 import { REVIEWS } from './reviews.ts';
+import { ROLE_BINDINGS_DEFINITION } from './rolebindings.ts';
+import { ROLES_DEFINITION } from './roles.ts';
 import { definition, type Schema } from './schemas.ts';
 import { SECRETS_DEFINITION } from './secrets.ts';
 import { SERVICE_ACCOUNTS_DEFINITION } from './serviceaccounts.ts';
@@ -35,8 +41,14 @@ export const DEFINITIONS: readonly ResourceDefinition[] = [
   SERVICES_DEFINITION,
   DEPLOYMENTS_DEFINITION,
   REPLICA_SETS_DEFINITION,
+  CRON_JOBS_DEFINITION,
+  JOBS_DEFINITION,
   LEASES_DEFINITION,
   ENDPOINT_SLICES_DEFINITION,
+  CLUSTER_ROLES_DEFINITION,
+  CLUSTER_ROLE_BINDINGS_DEFINITION,
+  ROLES_DEFINITION,
+  ROLE_BINDINGS_DEFINITION,
   ...REVIEWS,
   HOOKS_DEFINITION,
 ];

@@ -50,6 +50,15 @@ export function validateCount(value: number | undefined, path: string): StatusCa
 const isEmpty = (selector: LabelSelector): boolean =>
   Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions ?? []).length === 0;
 
+/** A pod template by itself. */
+export function validateTemplate(template: PodTemplateSpec, path: string): StatusCause[] {
+  return [
+    ...validateLabels(template.metadata?.labels, `${path}.labels`),
+    ...validateAnnotations(template.metadata?.annotations, `${path}.annotations`),
+    ...validatePodSpec(template.spec ?? { containers: [] }, `${path}.spec`),
+  ];
+}
+
 /** Selector and template of an apps/v1 workload whose pods are restarted for ever; `kind` as in messages: deployment. */
 export function validateSelectorAndTemplate(spec: Workload['spec'], kind: string): StatusCause[] {
   const causes: StatusCause[] = [];
@@ -66,9 +75,7 @@ export function validateSelectorAndTemplate(spec: Workload['spec'], kind: string
     const why = '`selector` does not match template `labels`';
     causes.push(invalidValue('spec.template.metadata.labels', labels ?? {}, why));
   }
-  causes.push(...validateLabels(labels, 'spec.template.labels'));
-  causes.push(...validateAnnotations(template.metadata?.annotations, 'spec.template.annotations'));
-  causes.push(...validatePodSpec(template.spec ?? { containers: [] }, 'spec.template.spec'));
+  causes.push(...validateTemplate(template, 'spec.template'));
   const policy = template.spec?.restartPolicy;
   if (policy !== undefined && policy !== 'Always') {
     causes.push(notSupported('spec.template.spec.restartPolicy', policy, ['Always']));
