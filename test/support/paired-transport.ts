@@ -33,14 +33,3 @@ export function pairedSessions(opener: Partial<SessionParts> = {}, answerer: Par
   };
   return pair;
 }
-
-/** Mulberry32: a small seeded generator, for properties that print their seed. */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}

@@ -5,7 +5,7 @@ import {
   MessageReader,
   type SocketMessage,
 } from '../../../shared/tunnel/messages.ts';
-import { seeded } from '../../support/paired-transport.ts';
+import { seededRandom } from '../../support/seeded-random.ts';
 
 const MESSAGES: SocketMessage[] = [
   { type: 'text', text: 'grüße' },
@@ -16,7 +16,7 @@ const MESSAGES: SocketMessage[] = [
 ];
 
 test.each([1, 2, 3, 4, 5])('messages come back as they were, however the bytes are cut (seed %i)', (seed) => {
-  const random = seeded(seed);
+  const random = seededRandom(seed).next;
   const stream = Buffer.concat(MESSAGES.map(encodeMessage));
   const reader = new MessageReader();
   const read: SocketMessage[] = [];

@@ -1,6 +1,7 @@
 import type { Session } from '../../../shared/tunnel/session.ts';
 import { sessionContract } from '../../contracts/session.ts';
-import { pairedSessions, seeded } from '../../support/paired-transport.ts';
+import { pairedSessions } from '../../support/paired-transport.ts';
+import { seededRandom } from '../../support/seeded-random.ts';
 
 sessionContract('wires in memory', async () => {
   let handler: ConstructorParameters<typeof Session>[0]['onOpen'];
@@ -13,7 +14,7 @@ sessionContract('wires in memory', async () => {
       },
     },
   );
-  const random = seeded(7);
+  const random = seededRandom(7).next;
   return {
     open: async (header, events) => pair.opener.open(header, events),
     answer: (given) => {

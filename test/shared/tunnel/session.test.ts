@@ -11,7 +11,8 @@ import {
 import type { StreamEnd, StreamHead, StreamHeader } from '../../../shared/tunnel/kinds.ts';
 import { MESSAGE_BYTES, Session } from '../../../shared/tunnel/session.ts';
 import { ATOMIC_BYTES, type TunnelStream, WINDOW_BYTES } from '../../../shared/tunnel/stream.ts';
-import { pairedSessions, seeded } from '../../support/paired-transport.ts';
+import { pairedSessions } from '../../support/paired-transport.ts';
+import { seededRandom } from '../../support/seeded-random.ts';
 
 const HEADER: StreamHeader = { kind: 'dial', address: '10.244.0.2', port: 80 };
 const bytes = (length: number, fill = 7) => new Uint8Array(length).fill(fill);
@@ -62,7 +63,7 @@ function openPair() {
     },
   );
   const stream = pair.opener.open(HEADER, here.events);
-  const random = seeded(1);
+  const random = seededRandom(1).next;
   pair.settle(random);
   if (answered === undefined) throw new Error('the stream was not opened at the other end');
   return { pair, here, there, stream, answered, header, settle: () => pair.settle(random) };
@@ -193,7 +194,7 @@ describe('a session', () => {
       opener.open(HEADER, each.events);
       return each.ends;
     });
-    settle(seeded(1));
+    settle(seededRandom(1).next);
     expect(ends).toEqual([[], [], [{ error: 'more than 2 streams at once' }]]);
   });
 
@@ -257,7 +258,7 @@ describe('any traffic', () => {
   test.each(Array.from({ length: 20 }, (_, seed) => seed))(
     'arrives whole, in order, within the windows (seed %i)',
     (seed) => {
-      const random = seeded(seed);
+      const random = seededRandom(seed).next;
       const pick = (limit: number) => Math.floor(random() * limit);
       const lanes: ReturnType<typeof lane>[] = [];
 
