@@ -108,6 +108,11 @@ export function addQuantities(...texts: readonly string[]): string {
   return format(sum);
 }
 
+/** Exact, in billionths. @throws RangeError */
+export const quantityNanos = (text: string): bigint => nanosOf(text);
+/** Billionths as text, in decimal. */
+export const formatNanos = (nanos: bigint): string => format({ nanos, format: 'DecimalSI' });
+
 /** Milli-units as text: 1500 → `1500m`, 2000 → `2`. */
 export const formatMilli = (milli: number): string =>
   format({ nanos: BigInt(milli) * 1_000_000n, format: 'DecimalSI' });

@@ -44,6 +44,8 @@ const SEAMS: Record<string, RegExp> = {
   'cloudflare:workers': /^worker\/(cluster|relay|index)\.ts$/,
   'spdy-transport': /^agent\/link\//,
   'dns-packet': /^agent\/dns\//,
+  '@marcbachmann/cel-js': /^worker\/resources\/cel/,
+  re2js: /^worker\/resources\/regex\.ts$/,
 };
 
 interface Import {
