@@ -9,13 +9,15 @@ import { type ControlPlane, createControlPlane } from './control-plane.ts';
 import { deliver } from './controllers/hook-delivery.ts';
 import { createHookInbox } from './controllers/hook-inbox.ts';
 import { createNodeLife } from './controllers/node-life.ts';
+import { createNodeRounds, type NodeRounds } from './controllers/node-rounds.ts';
+import type { Liveness } from './controllers/surroundings.ts';
 import type { Env, UserInfo } from './env.ts';
 import { authorize, forbiddenError } from './http/authorization.ts';
 import { answerClusterRequest, type ClusterParts } from './http/cluster-routes.ts';
 import { assetDescriptions } from './http/openapi-descriptions.ts';
 import { KeyspaceWatches } from './links/keyspace-watches.ts';
 import { locatePod, locateService } from './links/locate.ts';
-import { Minions } from './links/minions.ts';
+import { MINION_TAG, Minions } from './links/minions.ts';
 import { Watches } from './links/watches.ts';
 import {
   CLUSTER_HEADER,
@@ -30,8 +32,10 @@ import { objectSql } from './store/object-sql.ts';
 
 const NAME_KEY = 'cluster-name';
 
+type Parts = ClusterParts & { plane: ControlPlane; rounds: NodeRounds };
+
 export class Cluster extends DurableObject<Env> implements ClusterRpc {
-  #parts: (ClusterParts & { plane: ControlPlane }) | undefined;
+  #parts: Parts | undefined;
   /** When the alarm is set for, as far as this instance knows. */
   #alarmMs: number | null = null;
   /** The revision at which history was last looked through, as far as this instance knows. */
@@ -49,7 +53,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     try {
       return await answerClusterRequest(parts, request);
     } finally {
-      await this.#endTurn(parts.plane);
+      await this.#endTurn(parts);
     }
   }
 
@@ -57,7 +61,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     const parts = this.#compose();
     if (parts.minions.owns(socket)) parts.minions.message(socket, message);
     else if (parts.keyspace.owns(socket)) parts.keyspace.message(socket, message);
-    await this.#endTurn(parts.plane);
+    await this.#endTurn(parts);
   }
 
   override async webSocketClose(socket: WebSocket): Promise<void> {
@@ -68,11 +72,13 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     await this.#socketEnded(socket);
   }
 
-  override async alarm(): Promise<void> {
+  override async alarm(info?: AlarmInvocationInfo): Promise<void> {
     this.#alarmMs = null;
-    const { plane } = this.#compose();
+    const parts = this.#compose();
+    const { plane, rounds } = parts;
     plane.drain();
-    await this.#endTurn(plane);
+    plane.registry.asSystem((objects, transaction) => rounds.alarm(objects, transaction, info?.scheduledTime));
+    await this.#endTurn(parts);
   }
 
   // ---- What the Worker asks for, besides REST -----------------------------------------------------------------------
@@ -107,7 +113,8 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
   }
 
   async deliver(delivery: HookDelivery): Promise<{ code: number; message: string }> {
-    const { plane } = this.#compose();
+    const parts = this.#compose();
+    const { plane } = parts;
     const inbox = createHookInbox(objectSql(this.ctx.storage));
     try {
       return await deliver(
@@ -115,7 +122,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
         delivery,
       );
     } finally {
-      await this.#endTurn(plane);
+      await this.#endTurn(parts);
     }
   }
 
@@ -129,11 +136,18 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     return given ?? DEFAULTS.clusterName;
   }
 
-  #compose(given?: string): ClusterParts & { plane: ControlPlane } {
+  #compose(given?: string): Parts {
     if (this.#parts !== undefined) return this.#parts;
     const { ctx, env } = this;
     const name = this.#name(given);
     const nowMs = () => Date.now();
+    const liveness: Liveness = {
+      connected: (node) => minions.connected(node),
+      lastSeenMs: (node) => minions.lastSeenMs(node),
+      drop: (node) => {
+        for (const socket of ctx.getWebSockets(`n:${node}`)) socket.close(4002, 'silent for too long');
+      },
+    };
     const plane = createControlPlane({
       sql: objectSql(ctx.storage),
       nowMs,
@@ -145,22 +159,20 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
         apiUrl: name === DEFAULTS.clusterName ? env.API_URL : `${env.API_URL}/clusters/${name}`,
         caCertificate: env.CA_CERTIFICATE,
       },
-      liveness: {
-        connected: (node) => minions.connected(node),
-        lastSeenMs: (node) => minions.lastSeenMs(node),
-        drop: (node) => {
-          for (const socket of ctx.getWebSockets(`n:${node}`)) socket.close(4002, 'silent for too long');
-        },
-      },
+      liveness,
       log: (entry) => console.log(JSON.stringify({ cluster: name, ...entry })),
     });
     const { registry, store, catalog } = plane;
+    const rounds = createNodeRounds(liveness);
+    // Whoever is connected is watched over, even if the platform gave up on an alarm that failed too often.
+    if (this.#alarmMs === null && ctx.getWebSockets(MINION_TAG).length > 0) rounds.watch(nowMs());
     const minions = new Minions({
       sockets: ctx,
       reader: store,
       transact: (body) => registry.asSystem((objects) => body(objects)),
-      nodes: createNodeLife((queue, key, dueMs) =>
-        registry.asSystem((_, transaction) => transaction.enqueue(queue, key, dueMs)),
+      nodes: createNodeLife(
+        (queue, key, dueMs) => registry.asSystem((_, transaction) => transaction.enqueue(queue, key, dueMs)),
+        rounds,
       ),
       cluster: {
         name,
@@ -180,6 +192,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     plane.bootstrap();
     this.#parts = {
       plane,
+      rounds,
       registry,
       catalog,
       secret: env.ROOT_SECRET,
@@ -194,27 +207,31 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
   }
 
   async #socketEnded(socket: WebSocket): Promise<void> {
-    const { minions, watches, keyspace, plane } = this.#compose();
+    const parts = this.#compose();
+    const { minions, watches, keyspace } = parts;
     if (minions.owns(socket)) minions.closed(socket);
     else if (keyspace.owns(socket)) keyspace.closed(socket);
     else watches.closed(socket);
-    await this.#endTurn(plane);
+    await this.#endTurn(parts);
   }
 
   /** After each turn: a step of compaction when enough was written, and the alarm for what is due later. */
-  async #endTurn(plane: ControlPlane): Promise<void> {
+  async #endTurn({ plane, rounds }: Parts): Promise<void> {
     const { revision } = plane.store;
     if (revision - this.#compactedAt >= COMPACTION.stepRevisions) {
       this.#compactedAt = revision;
       compactHistory(plane.store, Date.now());
     }
     // Setting the alarm is a written row, so an earlier one stays.
-    const dueMs = plane.store.nextDueMs();
+    const dueMs = earliest(plane.store.nextDueMs(), rounds.dueMs());
     if (dueMs === undefined || (this.#alarmMs !== null && this.#alarmMs <= dueMs)) return;
     this.#alarmMs = dueMs;
     await this.ctx.storage.setAlarm(dueMs);
   }
 }
+
+const earliest = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 
 function outcomeOf<T>(body: () => T): Outcome<T> {
   try {

@@ -9,7 +9,8 @@ import type { Transaction } from '../store/store.ts';
 import { keyOf } from './controller.ts';
 import { freeNodeCIDR } from './node-cidrs.ts';
 import { stoppedConditions } from './node-conditions.ts';
-import { GRACE_MS, lostKey, NODE_QUEUE, RECONNECT_MS, SWEEP } from './nodes.ts';
+import type { NodeRounds } from './node-rounds.ts';
+import { lostKey, NODE_QUEUE, RECONNECT_MS } from './nodes.ts';
 
 export interface NodeLife {
   /** A share of the pod network that no node has, e.g. `10.244.3.0/24`. @throws StatusError when none is left. */
@@ -23,11 +24,11 @@ export interface NodeLife {
 }
 
 /** @param enqueue puts work on a queue in the transaction that is open. */
-export function createNodeLife(enqueue: Transaction['enqueue']): NodeLife {
+export function createNodeLife(enqueue: Transaction['enqueue'], rounds: Pick<NodeRounds, 'watch'>): NodeLife {
   return {
     allocatePodCIDR: freeNodeCIDR,
     returned(objects, node) {
-      enqueue(NODE_QUEUE, SWEEP, objects.nowMs + GRACE_MS);
+      rounds.watch(objects.nowMs);
       enqueue(NODE_QUEUE, keyOf(node), objects.nowMs);
     },
     goodbye(objects, nodeName, reason) {

@@ -1,19 +1,16 @@
 /**
  * The node lifecycle controller: marks nodes from which nothing is heard, turns conditions into taints, and takes the pods
  * of a node that is not ready out of their Services. What follows from taints for pods is in `taint-eviction.ts`; what
- * the sockets tell comes through `node-life.ts` and `Liveness`.
+ * the sockets tell comes through `node-life.ts` and `Liveness`; the look at all nodes now and then is `node-rounds.ts`.
  *
  * Keys
  * - `/NAME`: conditions, taints and pods of one node agree.
  * - `lost/NAME`: its socket broke; the row's due time is the end of its grace period.
- * - SWEEP: one look at all nodes every 40 s, as long as one of them is not known to be away. Nothing is written when all is
- *   well.
  *
  * Why a restart marks nobody: a row is due when it is due, also while the control plane is not running. A row that is
  * handled long after its time says that nobody could have been heard meanwhile, so everybody gets a fresh grace period.
  */
 import { NODES, type Node, PODS, type Pod } from '../../shared/api/core.ts';
-import { HEARTBEAT_MS } from '../../shared/link/protocol.ts';
 import { conditionOf } from '../../shared/pods.ts';
 import { formatTime } from '../../shared/time.ts';
 import type { Objects } from '../registry/objects.ts';
@@ -31,7 +28,6 @@ import {
 import type { Surroundings } from './surroundings.ts';
 
 export const NODE_QUEUE = 'node';
-export const SWEEP = '*';
 export const lostKey = (name: string): string => `lost/${name}`;
 
 /** A socket that broke may come back for so long. */
@@ -40,8 +36,6 @@ export const RECONNECT_MS = 10_000;
 export const GRACE_MS = 40_000;
 /** Alarms are punctual to well below this; what is later was not running. */
 const LATE_MS = 5_000;
-/** Has missed a heartbeat: looked at again when its grace period is over, not at the next sweep. */
-const SUSPICIOUS_MS = HEARTBEAT_MS * 1.5;
 
 const COMPONENT = 'node-controller';
 /** On pods' Ready condition: not the kubelet's own word, and taken back when the node is ready again. */
@@ -62,26 +56,6 @@ export function createNodes({ liveness }: Pick<Surroundings, 'liveness'>): Contr
     } else markUnreachable(node, context.objects);
   }
 
-  /** When to look at this node again; undefined when nothing more can come of waiting. */
-  function nextLook(node: Node, context: ReconcileContext): number | undefined {
-    const { name } = node.metadata;
-    const { nowMs } = context;
-    if (isUnreachable(node) || hasSaidGoodbye(node)) return undefined;
-    if (!liveness.connected(name)) {
-      // No farewell was seen: the control plane itself was away, or the platform dropped the socket.
-      context.enqueue(lostKey(name), isLate(context) ? GRACE_MS : RECONNECT_MS);
-      return undefined;
-    }
-    const silentMs = nowMs - (liveness.lastSeenMs(name) ?? nowMs);
-    if (silentMs >= GRACE_MS) {
-      markUnreachable(node, context.objects);
-      // A half-open socket: the minion comes back with a hello, which tells its conditions anew.
-      liveness.drop(name);
-      return undefined;
-    }
-    return silentMs > SUSPICIOUS_MS ? nowMs - silentMs + GRACE_MS : nowMs + GRACE_MS;
-  }
-
   return {
     name: NODE_QUEUE,
     sources: [
@@ -91,14 +65,6 @@ export function createNodes({ liveness }: Pick<Surroundings, 'liveness'>): Contr
       }),
     ],
     reconcile(key, context) {
-      if (key === SWEEP) {
-        const looks = context.objects
-          .list(NODES)
-          .map((node) => nextLook(node, context))
-          .filter((atMs) => atMs !== undefined);
-        if (looks.length > 0) context.requeueAfter(Math.min(...looks) - context.nowMs);
-        return;
-      }
       const { namespace: kind, name } = splitKey(key);
       if (kind === 'lost') reconcileLost(name, context);
       else reconcileNode(name, context.objects);
@@ -106,7 +72,7 @@ export function createNodes({ liveness }: Pick<Surroundings, 'liveness'>): Contr
   };
 }
 
-function markUnreachable(node: Node, objects: Objects): void {
+export function markUnreachable(node: Node, objects: Objects): void {
   const conditions = unknownConditions(node, objects.nowMs);
   objects.updateStatus(NODES, { ...node, status: { ...node.status, conditions } });
 }

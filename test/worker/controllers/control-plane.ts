@@ -6,7 +6,9 @@ import { NODES, type Node, PODS, type Pod } from '../../../shared/api/core.ts';
 import { formatTime } from '../../../shared/time.ts';
 import { createControlPlane } from '../../../worker/control-plane.ts';
 import { createNodeLife, type NodeLife } from '../../../worker/controllers/node-life.ts';
+import { createNodeRounds } from '../../../worker/controllers/node-rounds.ts';
 import type { Turn } from '../../../worker/controllers/runner.ts';
+import type { Liveness } from '../../../worker/controllers/surroundings.ts';
 import { bootstrap } from '../../../worker/registry/bootstrap.ts';
 import type { Objects } from '../../../worker/registry/objects.ts';
 import type { Store, Synchronous } from '../../../worker/store/store.ts';
@@ -41,9 +43,18 @@ export interface PlaneOptions {
   publicUrl?: string;
 }
 
+/** The platform keeps an object's alarm, as it keeps its database. */
+const ALARMS = new WeakMap<NodeSql, number>();
+
 export function controlPlane(options: PlaneOptions = {}): TestPlane {
   const random = seededRandom(options.seed ?? 1);
   const sql = options.sql ?? nodeSql();
+  const liveness: Liveness = {
+    connected: (name) => plane.sockets.has(name),
+    lastSeenMs: (name) => plane.sockets.get(name),
+    drop: (name) => plane.dropped.push(name),
+  };
+  const rounds = createNodeRounds(liveness);
   const { store, registry, runner } = createControlPlane({
     sql,
     nowMs: () => plane.nowMs,
@@ -52,11 +63,7 @@ export function controlPlane(options: PlaneOptions = {}): TestPlane {
       const digits = Array.from({ length: 32 }, () => random.below(16).toString(16)).join('');
       return digits.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/, '$1-$2-4$3-8$4-$5');
     },
-    liveness: {
-      connected: (name) => plane.sockets.has(name),
-      lastSeenMs: (name) => plane.sockets.get(name),
-      drop: (name) => plane.dropped.push(name),
-    },
+    liveness,
     cluster: {
       name: 'default',
       apiUrl: 'https://127.0.0.1:6443',
@@ -65,6 +72,10 @@ export function controlPlane(options: PlaneOptions = {}): TestPlane {
     },
     log: (entry) => plane.log.push(entry),
   });
+  const setAlarm = (): void => {
+    const due = [ALARMS.get(sql), store.nextDueMs(), rounds.dueMs()].filter((each) => each !== undefined);
+    if (due.length > 0) ALARMS.set(sql, Math.min(...due));
+  };
   const plane: TestPlane = {
     sql,
     store,
@@ -73,19 +84,27 @@ export function controlPlane(options: PlaneOptions = {}): TestPlane {
     dropped: [],
     log: [],
     alarms: 0,
-    life: createNodeLife((queue, key, dueMs) =>
-      registry.asSystem((_objects, transaction) => transaction.enqueue(queue, key, dueMs)),
+    life: createNodeLife(
+      (queue, key, dueMs) => registry.asSystem((_objects, transaction) => transaction.enqueue(queue, key, dueMs)),
+      rounds,
     ),
-    do: (body) => registry.asSystem((objects) => body(objects)),
+    do(body) {
+      const value = registry.asSystem((objects) => body(objects));
+      setAlarm();
+      return value;
+    },
     runDue: () => runner.runDue(plane.nowMs),
     pass(ms) {
       const endMs = plane.nowMs + ms;
       for (;;) {
-        const dueMs = store.nextDueMs();
+        setAlarm();
+        const dueMs = ALARMS.get(sql);
         if (dueMs === undefined || dueMs > endMs) break;
+        ALARMS.delete(sql);
         plane.nowMs = Math.max(plane.nowMs, dueMs);
         plane.alarms += 1;
         runner.runDue(plane.nowMs);
+        registry.asSystem((objects, transaction) => rounds.alarm(objects, transaction, dueMs));
       }
       plane.nowMs = endMs;
     },

@@ -155,7 +155,7 @@ describe('a restart of the control plane', () => {
 });
 
 describe('an idle cluster', () => {
-  test('has one alarm every 40 s and writes no revision', () => {
+  test('has one alarm every 40 s, no row of work and no new revision', () => {
     const plane = controlPlane();
     for (const name of ['m1', 'm2', 'm3']) addNode(plane, name);
     deploy(plane, 3);
@@ -165,6 +165,7 @@ describe('an idle cluster', () => {
     beat(plane, 600, 'm1', 'm2', 'm3');
     expect(plane.alarms).toBeLessThanOrEqual(15);
     expect(plane.store.revision).toBe(revision);
+    expect(plane.store.nextDueMs()).toBeUndefined();
   });
 
   test('without any minion has none', () => {
