@@ -1,9 +1,13 @@
 /** Every controller, explicitly. The scheduler is one too, but of its own room: the composition root adds it. */
+import { clusterRoleAggregation } from './clusterrole-aggregation.ts';
 import type { Controller } from './controller.ts';
+import { cronJobs } from './cronjobs.ts';
 import { deployments } from './deployments.ts';
 import { endpointSlices } from './endpointslices.ts';
+import { finishedJobs } from './finished-jobs.ts';
 import { createGarbageCollector } from './garbage-collector.ts';
 import { createHooks } from './hooks.ts';
+import { jobs } from './jobs.ts';
 import { createNamespaces } from './namespaces.ts';
 import { nodeCIDRs } from './node-cidrs.ts';
 import { createNodes } from './nodes.ts';
@@ -20,6 +24,7 @@ export function createControllers(surroundings: Surroundings): Controller[] {
     createNamespaces(surroundings),
     createGarbageCollector(surroundings),
     serviceAccounts,
+    clusterRoleAggregation,
     createRootCA(surroundings),
     nodeCIDRs,
     createNodes(surroundings),
@@ -27,6 +32,9 @@ export function createControllers(surroundings: Surroundings): Controller[] {
     podGarbageCollector,
     deployments,
     replicaSets,
+    jobs,
+    cronJobs,
+    finishedJobs,
     createServices(surroundings),
     endpointSlices,
     createHooks(surroundings),

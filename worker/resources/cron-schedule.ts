@@ -20,7 +20,8 @@ const DESCRIPTORS: Readonly<Record<string, string>> = {
   '@hourly': '0 * * * *',
 };
 
-const FIELD = /^[\d*?,/a-z-]+$/i;
+/** Numbers, ranges, steps, lists, and the names of months and days; not the letters that croner adds to them. */
+const FIELD = /^(?:[\d*?,/-]|\b(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC|SUN|MON|TUE|WED|THU|FRI|SAT)\b)+$/i;
 const UNITS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000 };
 
 /** `1h30m` as Go's ParseDuration reads it, in whole seconds and at least one; undefined when it cannot be read. */

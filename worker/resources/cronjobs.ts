@@ -1,5 +1,5 @@
 /** `batch/v1 CronJob`. When jobs start is `controllers/cronjobs.ts`. Source: kubernetes, pkg/registry/batch/cronjob. */
-import { CRON_JOBS, type CronJob } from '../../shared/api/batch.ts';
+import { CRON_JOBS, type CronJob, type JobSpec } from '../../shared/api/batch.ts';
 import type { Draft, StatusCause } from '../../shared/api/meta.ts';
 import { invalidValue, notSupported, required } from '../../shared/errors.ts';
 import { formatLabelSelector } from '../../shared/selectors.ts';
@@ -61,7 +61,7 @@ function validate(draft: Draft<CronJob>): StatusCause[] {
     causes.push(invalidValue('metadata.name', draft.metadata.name, tooLong(MAX_NAME).replace('bytes', 'characters')));
   }
   const path = 'spec.jobTemplate.spec';
-  const job = spec.jobTemplate?.spec ?? {};
+  const job: Partial<JobSpec> = spec.jobTemplate?.spec ?? {};
   causes.push(...validateJobSpec(job, path));
   if (job.selector !== undefined)
     causes.push(invalidValue(`${path}.selector`, job.selector, '`selector` will be auto-generated'));
