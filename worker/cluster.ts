@@ -4,7 +4,7 @@
  */
 import { DurableObject } from 'cloudflare:workers';
 import { DEFAULTS } from '../shared/defaults.ts';
-import { StatusError } from '../shared/errors.ts';
+import { StatusError, unauthorized } from '../shared/errors.ts';
 import { type ControlPlane, createControlPlane } from './control-plane.ts';
 import { deliver } from './controllers/hook-delivery.ts';
 import { createHookInbox } from './controllers/hook-inbox.ts';
@@ -12,9 +12,13 @@ import { createNodeLife } from './controllers/node-life.ts';
 import { createNodeRounds, type NodeRounds } from './controllers/node-rounds.ts';
 import type { Liveness } from './controllers/surroundings.ts';
 import type { Env, UserInfo } from './env.ts';
+import { trustOf } from './http/authentication.ts';
 import { authorize, forbiddenError } from './http/authorization.ts';
+import { bootstrapUser } from './http/bootstrap-tokens.ts';
 import { answerClusterRequest, type ClusterParts } from './http/cluster-routes.ts';
+import { impersonate } from './http/impersonation.ts';
 import { assetDescriptions } from './http/openapi-descriptions.ts';
+import { whyTokenEnded } from './http/token-status.ts';
 import { KeyspaceWatches } from './links/keyspace-watches.ts';
 import { locatePod, locateService } from './links/locate.ts';
 import { MINION_TAG, Minions } from './links/minions.ts';
@@ -23,12 +27,14 @@ import {
   CLUSTER_HEADER,
   type ClusterRpc,
   type HookDelivery,
+  type Impersonation,
   type Outcome,
   type PodLocation,
   type ServiceLocation,
 } from './rpc.ts';
 import { COMPACTION, compactHistory } from './store/compaction.ts';
 import { objectSql } from './store/object-sql.ts';
+import { isEmpty } from './store/schema.ts';
 
 const NAME_KEY = 'cluster-name';
 
@@ -81,6 +87,22 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     await this.#endTurn(parts);
   }
 
+  // ---- Who asks --------------------------------------------------------------------------------------------------
+
+  async bootstrapUser(token: string): Promise<UserInfo | undefined> {
+    // Anybody can guess: that must not make a cluster.
+    if (isEmpty(objectSql(this.ctx.storage))) return undefined;
+    return bootstrapUser(this.#compose().plane.store, token, Date.now());
+  }
+
+  async impersonate(user: UserInfo, asked: Impersonation): Promise<Outcome<UserInfo>> {
+    const { plane } = this.#compose();
+    return outcomeOf(() => {
+      if (whyTokenEnded(user, plane.store, Date.now()) !== undefined) throw unauthorized();
+      return impersonate(user, asked, plane.store);
+    });
+  }
+
   // ---- What the Worker asks for, besides REST -----------------------------------------------------------------------
 
   async locatePod(
@@ -101,6 +123,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
         name,
         path: '',
       };
+      if (whyTokenEnded(user, plane.store, Date.now()) !== undefined) throw unauthorized();
       const { allowed, reason } = authorize(attributes, plane.store);
       if (!allowed) throw forbiddenError(attributes, reason);
       return plane.registry.asSystem((objects) => locatePod(objects, asked));
@@ -195,7 +218,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
       rounds,
       registry,
       catalog,
-      secret: env.ROOT_SECRET,
+      ...trustOf(env, name),
       cluster: name,
       nowMs,
       minions,

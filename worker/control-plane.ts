@@ -7,7 +7,7 @@ import { createControllers } from './controllers/catalog.ts';
 import type { Controller } from './controllers/controller.ts';
 import { createRunner, type Runner } from './controllers/runner.ts';
 import type { Liveness, Surroundings } from './controllers/surroundings.ts';
-import { bootstrap } from './registry/bootstrap.ts';
+import { bootstrap, bootstrapRoles, hasDefaultRoles } from './registry/bootstrap.ts';
 import { createRegistry, type Registry } from './registry/registry.ts';
 import { type Catalog, catalogOf } from './resources/catalog.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
@@ -82,6 +82,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       // `default` cannot be deleted: where it is, all of this was made, in the same transaction.
       const made = store.get({ resource: 'namespaces', namespace: '', name: 'default' }) !== undefined;
       if (!made) registry.asSystem((objects) => bootstrap(objects));
+      else if (!hasDefaultRoles(store)) registry.asSystem((objects) => bootstrapRoles(objects));
     },
   };
 }

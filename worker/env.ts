@@ -17,6 +17,15 @@ export interface Env {
   API_URL: string;
   /** PEM of the CA that signed the API's certificate; absent where public certificates need none. */
   CA_CERTIFICATE?: string;
+  /** PEM (PKCS #8) of that CA's key: with it, certificates.k8s.io signs client certificates. */
+  CA_KEY?: string;
+  /** People's identity provider; each as the apiserver's flag `--oidc-…` of that name. Absent: none. */
+  OIDC_ISSUER_URL?: string;
+  OIDC_CLIENT_ID?: string;
+  OIDC_USERNAME_CLAIM?: string;
+  OIDC_USERNAME_PREFIX?: string;
+  OIDC_GROUPS_CLAIM?: string;
+  OIDC_GROUPS_PREFIX?: string;
   /** Static assets. */
   ASSETS?: Fetcher;
 }

@@ -42,7 +42,19 @@ export interface HookDelivery {
   body: Uint8Array;
 }
 
+/** Whom a caller wants to act as: the Impersonate headers. */
+export interface Impersonation {
+  username: string;
+  uid?: string;
+  groups: string[];
+  extra: Record<string, string[]>;
+}
+
 export interface ClusterRpc {
+  /** Whose a bootstrap token is; undefined for one that is nobody's. */
+  bootstrapUser(token: string): Promise<UserInfo | undefined>;
+  /** The user to go on as, when the caller may act as it. */
+  impersonate(user: UserInfo, asked: Impersonation): Promise<Outcome<UserInfo>>;
   locatePod(
     user: UserInfo,
     asked: { namespace: string; name: string; subresource: string; verb: string; container?: string },

@@ -8,13 +8,16 @@ import { DEFAULTS } from '../../shared/defaults.ts';
 import { badRequest, StatusError, serviceUnavailable, tooManyRequests } from '../../shared/errors.ts';
 import { DATA_PATH } from '../../shared/link/protocol.ts';
 import type { Env, UserInfo } from '../env.ts';
+import { statusErrorOf } from '../links/tunnel.ts';
 import { BASE_PATH_HEADER, CLUSTER_HEADER, USER_HEADER } from '../rpc.ts';
 import { errorAnswer } from './answers.ts';
-import { authenticate, encodeUser } from './authentication.ts';
+import { authenticate, encodeUser, trustOf } from './authentication.ts';
 import { attributesOf, forbiddenError } from './authorization.ts';
 import { readBody } from './body.ts';
 import { etcdRoutes } from './etcd.ts';
 import { healthAnswer } from './health.ts';
+import { impersonationOf, impersonationRights } from './impersonation.ts';
+import { issuerAnswer, issuerOf } from './issuer.ts';
 import { parseListOptions } from './list-options.ts';
 import { negotiate } from './negotiation.ts';
 import { parseRequestInfo, type RequestInfo, splitTarget } from './request-info.ts';
@@ -75,7 +78,7 @@ export function createApp(): Hono<App> {
     context.set('caller', await callerOf(context));
     return next();
   });
-  app.get('*', async (context, next) => answerHere(context) ?? next());
+  app.get('*', async (context, next) => (await answerHere(context)) ?? next());
   app.use('*', async (context, next) => {
     const { user, info } = context.get('caller');
     // Anonymous callers wake nobody.
@@ -104,8 +107,20 @@ function requireTLS(url: string): void {
 async function callerOf({ env, req }: Exchange): Promise<Caller> {
   const target = targetOf(req.url);
   const info = parseRequestInfo(req.method, target.path, target.query);
-  const user = await authenticate(req.raw, env.ROOT_SECRET, target.cluster, Date.now());
-  return { user, target, info };
+  const { headers } = req.raw;
+  const { cluster } = target;
+  const object = () => env.CLUSTER.get(env.CLUSTER.idFromName(cluster));
+  const user = await authenticate(headers, trustOf(env, cluster), cluster, Date.now(), (token) =>
+    object().bootstrapUser(token),
+  );
+  const asked = impersonationOf(headers);
+  if (asked === undefined) return { user, target, info };
+  const [first] = impersonationRights(user, asked);
+  // Anonymous callers wake nobody.
+  if (isAnonymous(user) && first !== undefined) throw forbiddenError(first);
+  const outcome = await object().impersonate(user, asked);
+  if (!outcome.ok) throw statusErrorOf(outcome.status);
+  return { user: outcome.value, target, info };
 }
 
 /** The Cluster object of the request, as its caller; the client's own headers only where the API reads them. */
@@ -155,10 +170,13 @@ async function onApi(context: Exchange): Promise<Response> {
 }
 
 /** What needs no object. With a token, readiness is the object's to say: it has the store. */
-function answerHere(context: Exchange): Response | undefined {
-  const { user, info } = context.get('caller');
+async function answerHere(context: Exchange): Promise<Response | undefined> {
+  const { user, info, target } = context.get('caller');
+  const { env } = context;
   const { path, query } = info;
   if (path === '/version' || path === '/version/') return versionAnswer(true);
+  const issuer = await issuerAnswer(path, issuerOf(env.API_URL, target.cluster), env.ROOT_SECRET);
+  if (issuer !== undefined) return issuer;
   if (!isAnonymous(user) && !path.startsWith('/livez')) return undefined;
   return healthAnswer(path, query, { ping: () => undefined, log: () => undefined });
 }

@@ -1,11 +1,15 @@
 /**
- * Who sends a request, judged in the Worker by the token's signature alone: a bad token never wakes an object. Whether a
- * service account still exists is asked later, in the Cluster object (`token-status.ts`).
+ * Who sends a request, judged in the Worker by the token's signature alone: a bad token never wakes an object. Ours are
+ * `tokens.ts`, people's `oidc.ts`; bootstrap tokens have no signature, so a bounded number of them reaches the object
+ * (`bootstrap-tokens.ts`). Whether a service account still exists is asked later, in the object (`token-status.ts`).
  */
 import { unauthorized } from '../../shared/errors.ts';
-import { ANONYMOUS, type UserInfo } from '../env.ts';
+import { ANONYMOUS, type Env, type UserInfo } from '../env.ts';
 import { USER_HEADER } from '../rpc.ts';
-import { TokenRefused, type VerifiedToken, verifyToken } from './tokens.ts';
+import { createGuessLimit, isBootstrapToken } from './bootstrap-tokens.ts';
+import { issuerOf } from './issuer.ts';
+import { isFromIssuer, type OidcConfig, oidcConfigOf, verifyOidcToken } from './oidc.ts';
+import { API_AUDIENCE, TokenRefused, verifyToken } from './tokens.ts';
 
 const BEARER = /^Bearer +(\S+)$/i;
 /** Browsers cannot set headers on a WebSocket: the token travels as a subprotocol, base64url. */
@@ -29,39 +33,91 @@ export function bearerToken(headers: Headers): string | undefined {
   }
 }
 
-/** Good tokens of the last minute: a curve signature costs more than all the rest of the Worker's part. */
-const KEPT_MS = 60_000;
-const MAX_KEPT = 1000;
-const kept = new Map<string, { verified: VerifiedToken; untilMs: number }>();
+/** What tokens are judged with, whoever has to: the Worker for requests, the object for TokenReviews. */
+export interface TokenTrust {
+  /** The root secret. */
+  secret: string;
+  /** The cluster's public address, which its service accounts' tokens name as issuer. */
+  issuer: string;
+  oidc: OidcConfig | undefined;
+}
 
-async function verify(secret: string, token: string, nowMs: number): Promise<VerifiedToken> {
-  const key = `${secret} ${token}`;
-  const known = kept.get(key);
-  if (known !== undefined && known.untilMs > nowMs) return known.verified;
-  const verified = await verifyToken(secret, token, nowMs);
-  if (kept.size >= MAX_KEPT) kept.clear();
-  kept.set(key, { verified, untilMs: Math.min(nowMs + KEPT_MS, verified.expiresMs) });
+export const trustOf = (env: Env, cluster: string): TokenTrust => ({
+  secret: env.ROOT_SECRET,
+  issuer: issuerOf(env.API_URL, cluster),
+  oidc: oidcConfigOf(env),
+});
+
+export interface JudgedToken {
+  user: UserInfo;
+  audiences: string[];
+  expiresMs: number;
+}
+
+/**
+ * By signature alone. @param audiences that the token must name one of; a person's token is for the API.
+ * @throws TokenRefused
+ */
+export async function judgeToken(
+  trust: TokenTrust,
+  cluster: string,
+  token: string,
+  nowMs: number,
+  audiences: readonly string[] = [API_AUDIENCE],
+): Promise<JudgedToken> {
+  if (trust.oidc !== undefined && isFromIssuer(token, trust.oidc.issuer)) {
+    if (!audiences.includes(API_AUDIENCE))
+      throw new TokenRefused('token audiences are invalid for the target audiences');
+    return { ...(await verifyOidcToken(trust.oidc, token, nowMs)), audiences: [API_AUDIENCE] };
+  }
+  const verified = await verifyToken(trust.secret, token, nowMs, audiences, [trust.issuer]);
+  if (verified.cluster !== cluster) throw new TokenRefused('token is for another cluster');
   return verified;
 }
 
-/** @throws StatusError 401 for a token that is not good for this cluster. */
+/** Good tokens of the last minute: a curve signature costs more than all the rest of the Worker's part. */
+const KEPT_MS = 60_000;
+const MAX_KEPT = 1000;
+const kept = new Map<string, { user: UserInfo; untilMs: number }>();
+
+async function userOf(trust: TokenTrust, cluster: string, token: string, nowMs: number): Promise<UserInfo> {
+  const key = `${trust.secret} ${trust.issuer} ${cluster} ${token}`;
+  const known = kept.get(key);
+  if (known !== undefined && known.untilMs > nowMs) return known.user;
+  const { user, expiresMs } = await judgeToken(trust, cluster, token, nowMs);
+  if (kept.size >= MAX_KEPT) kept.clear();
+  kept.set(key, { user, untilMs: Math.min(nowMs + KEPT_MS, expiresMs) });
+  return user;
+}
+
+/** Wrong bootstrap tokens, counted in this isolate. */
+const guesses = createGuessLimit();
+
+/**
+ * @param askBootstrapUser asks the cluster's object, for bootstrap tokens alone: what else is refused wakes nobody.
+ * @throws StatusError 401 for a token that is not good for this cluster.
+ */
 export async function authenticate(
-  request: Request,
-  secret: string,
+  headers: Headers,
+  trust: TokenTrust,
   cluster: string,
   nowMs: number,
+  askBootstrapUser: (token: string) => Promise<UserInfo | undefined>,
 ): Promise<UserInfo> {
-  const token = bearerToken(request.headers);
+  const token = bearerToken(headers);
   if (token === undefined) return ANONYMOUS;
-  let verified: VerifiedToken;
+  if (isBootstrapToken(token)) {
+    const user = guesses.mayAsk(cluster, nowMs) ? await askBootstrapUser(token) : undefined;
+    if (user !== undefined) return user;
+    guesses.refused(cluster);
+    throw unauthorized();
+  }
   try {
-    verified = await verify(secret, token, nowMs);
+    return await userOf(trust, cluster, token, nowMs);
   } catch (error) {
     if (error instanceof TokenRefused) throw unauthorized();
     throw error;
   }
-  if (verified.cluster !== cluster) throw unauthorized();
-  return verified.user;
 }
 
 // ---- The caller, from the Worker to the object ---------------------------------------------------------------------

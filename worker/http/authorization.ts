@@ -1,7 +1,7 @@
 /**
- * Who may do what. Synchronous, in the Cluster object. Admins may everything; a minion what its own node and its own pods
- * need (the Node authorizer); everybody with a token may discover and ask about himself; anonymous only what the Worker
- * answers without an object. RBAC's roles will be one more rule of the list.
+ * Who may do what. Synchronous, in the Cluster object: admins may everything; a minion what its own node and its own pods
+ * need (the Node authorizer); everybody else what RBAC's roles give (`registry/rbac`). What anonymous may without an object
+ * is the Worker's to say (`app.ts`).
  * Source: https://kubernetes.io/docs/reference/access-authn-authz/authorization/
  */
 
@@ -11,26 +11,14 @@ import { groupResourceOf } from '../../shared/api/meta.ts';
 import { StatusError } from '../../shared/errors.ts';
 import { DATA_PATH, JOIN_PATH, LINK_PATH } from '../../shared/link/protocol.ts';
 import type { UserInfo } from '../env.ts';
-import type { Reader } from '../store/store.ts';
+import { type Decision, policyOf } from '../registry/rbac/policy.ts';
+import type { AccessRequest } from '../registry/rbac/rules.ts';
+import type { Reader, Store } from '../store/store.ts';
 import type { RequestInfo } from './request-info.ts';
 
-/** As authorization.k8s.io's ResourceAttributes or NonResourceAttributes. */
-export interface Attributes {
+/** What is asked, and by whom. */
+export interface Attributes extends AccessRequest {
   user: UserInfo;
-  verb: string;
-  isResource: boolean;
-  group: string;
-  resource: string;
-  subresource: string;
-  namespace: string;
-  name: string;
-  /** Not a resource. */
-  path: string;
-}
-
-export interface Decision {
-  allowed: boolean;
-  reason: string;
 }
 
 export const attributesOf = (user: UserInfo, info: RequestInfo): Attributes => ({
@@ -46,28 +34,12 @@ export const attributesOf = (user: UserInfo, info: RequestInfo): Attributes => (
 });
 
 const NODE_USER = 'system:node:';
-const PUBLIC_PATHS = ['/healthz', '/livez', '/readyz', '/version', '/version/'];
-const DISCOVERY_PATHS = ['/api', '/apis', '/openapi', '/version', '/healthz', '/livez', '/readyz'];
-const below = (paths: readonly string[], path: string) =>
-  paths.some((each) => path === each || path.startsWith(`${each}/`));
-
-const SELF_REVIEWS = new Set(['selfsubjectaccessreviews', 'selfsubjectrulesreviews', 'selfsubjectreviews']);
 
 type Rule = (attributes: Attributes, reader: Reader) => Decision | undefined;
 
 const allow = (reason: string): Decision => ({ allowed: true, reason });
 
 const masters: Rule = ({ user }) => (user.groups.includes('system:masters') ? allow('') : undefined);
-
-const anybody: Rule = ({ isResource, path, verb }) =>
-  !isResource && verb === 'get' && below(PUBLIC_PATHS, path) ? allow('') : undefined;
-
-const authenticated: Rule = ({ user, isResource, path, verb, resource, subresource }) => {
-  if (!user.groups.includes('system:authenticated')) return undefined;
-  if (!isResource && verb === 'get' && (path === '/' || below(DISCOVERY_PATHS, path))) return allow('discovery');
-  if (isResource && verb === 'create' && SELF_REVIEWS.has(resource) && subresource === '') return allow('self review');
-  return undefined;
-};
 
 const bootstrappers: Rule = ({ user, isResource, path, verb }) =>
   user.groups.includes('system:bootstrappers') && !isResource && verb === 'post' && path === JOIN_PATH
@@ -87,9 +59,8 @@ const nodes: Rule = (attributes, reader) => {
   const resource = groupResourceOf(attributes);
   if (READ.has(verb) && attributes.subresource === '' && NODE_READS.has(resource)) return allow('node reads');
   if (resource === 'configmaps' || resource === 'secrets' || resource === 'serviceaccounts') {
-    return READ.has(verb) && usesObject(reader, node, attributes, resource)
-      ? allow('used by a pod of the node')
-      : undefined;
+    const asked = READ.has(verb) || (verb === 'create' && attributes.subresource === 'token');
+    return asked && usesObject(reader, node, attributes, resource) ? allow('used by a pod of the node') : undefined;
   }
   return writesOfNode(node, attributes, resource, reader) ? allow('node writes its own') : undefined;
 };
@@ -109,7 +80,6 @@ function writesOfNode(node: string, attributes: Attributes, resource: string, re
   if (resource === 'events' || attributes.resource === 'events') return ['create', 'update', 'patch'].includes(verb);
   if (resource === groupResourceOf(LEASES))
     return namespace === 'kube-node-lease' && (name === node || verb === 'create');
-  if (resource === 'serviceaccounts') return verb === 'create' && subresource === 'token';
   return false;
 }
 
@@ -131,20 +101,15 @@ function usesObject(reader: Reader, node: string, attributes: Attributes, resour
   return false;
 }
 
-/** The etcd keyspace is for applications to share configuration: every service account of the cluster may use it. */
-const keyspace: Rule = ({ user, isResource, path }) =>
-  !isResource && path.startsWith('/v3/') && user.groups.includes('system:serviceaccounts')
-    ? allow('keyspace')
-    : undefined;
+const RULES: readonly Rule[] = [masters, bootstrappers, nodes];
 
-const RULES: readonly Rule[] = [masters, anybody, authenticated, bootstrappers, keyspace, nodes];
-
-export function authorize(attributes: Attributes, reader: Reader): Decision {
+/** Not for use inside a transaction: roles are judged as they are committed. */
+export function authorize(attributes: Attributes, store: Store): Decision {
   for (const rule of RULES) {
-    const decision = rule(attributes, reader);
+    const decision = rule(attributes, store);
     if (decision !== undefined) return decision;
   }
-  return { allowed: false, reason: '' };
+  return policyOf(store).decide(attributes.user, attributes);
 }
 
 /** As the apiserver words it, for whatever rule refused. */

@@ -54,7 +54,7 @@ const isPretty = (request: Request, query: string): boolean =>
 
 async function route(parts: ClusterParts, request: Request, info: RequestInfo, user: UserInfo): Promise<Response> {
   const { store } = parts.registry;
-  if (whyTokenEnded(user, store) !== undefined) throw unauthorized();
+  if (whyTokenEnded(user, store, parts.nowMs()) !== undefined) throw unauthorized();
   const attributes = attributesOf(user, info);
   const { allowed, reason } = authorize(attributes, store);
   if (!allowed) throw forbiddenError(attributes, reason);

@@ -16,6 +16,7 @@ import type { JsonObject } from '../resources/definition.ts';
 import { checkFields, strictError } from '../resources/fields.ts';
 import type { Schema } from '../resources/schemas.ts';
 import type { Reader, Synchronous } from '../store/store.ts';
+import type { TokenTrust } from './authentication.ts';
 import { readBody } from './body.ts';
 import type { ReadParts } from './lists.ts';
 import { type AnswerForm, negotiate } from './negotiation.ts';
@@ -23,10 +24,9 @@ import { type PatchType, parsePatch } from './patch-body.ts';
 import type { RequestInfo } from './request-info.ts';
 import type { FieldValidation, WriteOptions } from './write-options.ts';
 
-export interface RestParts {
+export interface RestParts extends TokenTrust {
   registry: Registry;
   catalog(): Catalog;
-  secret: string;
   cluster: string;
   nowMs(): number;
 }

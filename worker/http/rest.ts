@@ -250,12 +250,12 @@ async function onDeleteCollection(exchange: Exchange): Promise<Response> {
 
 /** POST of a question: nothing is stored, and the answer is the object with its status. */
 async function onReview(exchange: Exchange): Promise<Response> {
-  const { request, info, namespace, read, parts, served, user } = exchange;
+  const { request, info, namespace, parts, served, user } = exchange;
   if (info.verb !== 'create' || info.name !== '') throw methodRefused();
   const { pretty } = formOf(exchange, []);
   const options = parseWriteOptions(info.query, 'CreateOptions', userAgentOf(request));
   const object = await readObject(exchange, options.fieldValidation);
   const { kind, group, version } = served.identity;
   const review = { kind, apiVersion: `${group}/${version}`, metadata: {}, ...object } as unknown as KubeObject;
-  return json(await answerReview({ ...parts, reader: read.reader }, user, namespace, review), 201, pretty);
+  return json(await answerReview({ ...parts, store: parts.registry.store }, user, namespace, review), 201, pretty);
 }

@@ -1,28 +1,40 @@
-/** Questions to the API about tokens and rights: created, answered, never stored. */
-import type { KubeObject } from '../../shared/api/meta.ts';
-import { badRequest } from '../../shared/errors.ts';
+/**
+ * Questions to the API about who somebody is and what he may: created, answered, never stored.
+ * Source: kubernetes, pkg/registry/authentication and pkg/registry/authorization
+ */
+import type { KubeObject, StatusCause } from '../../shared/api/meta.ts';
+import type { PolicyRule } from '../../shared/api/rbac.ts';
+import { badRequest, invalid, invalidValue } from '../../shared/errors.ts';
 import type { UserInfo } from '../env.ts';
-import type { Reader } from '../store/store.ts';
+import { aggregate, policyOf } from '../registry/rbac/policy.ts';
+import type { Store } from '../store/store.ts';
+import { judgeToken, type TokenTrust } from './authentication.ts';
 import { type Attributes, authorize } from './authorization.ts';
+import { bootstrapUser, isBootstrapToken } from './bootstrap-tokens.ts';
 import { whyTokenEnded } from './token-status.ts';
-import { API_AUDIENCE, TokenRefused, verifyToken } from './tokens.ts';
+import { API_AUDIENCE, TokenRefused } from './tokens.ts';
 
-export interface ReviewParts {
-  reader: Reader;
-  secret: string;
+export interface ReviewParts extends TokenTrust {
+  store: Store;
   cluster: string;
   nowMs(): number;
+}
+
+interface SelectorAttributes {
+  rawSelector?: string;
+  requirements?: unknown[];
 }
 
 interface Review extends KubeObject {
   spec?: {
     resourceAttributes?: Partial<
       Record<'namespace' | 'verb' | 'group' | 'version' | 'resource' | 'subresource' | 'name', string>
-    >;
+    > & { fieldSelector?: SelectorAttributes; labelSelector?: SelectorAttributes };
     nonResourceAttributes?: { path?: string; verb?: string };
     user?: string;
     uid?: string;
     groups?: string[];
+    extra?: Record<string, string[]>;
     namespace?: string;
     token?: string;
     audiences?: string[];
@@ -30,11 +42,71 @@ interface Review extends KubeObject {
   status?: unknown;
 }
 
+/** The object with its status filled in. @throws StatusError 400, 422 */
+export async function answerReview(
+  parts: ReviewParts,
+  user: UserInfo,
+  namespace: string,
+  object: KubeObject,
+): Promise<KubeObject> {
+  const review = object as Review;
+  const answer = Object.hasOwn(ANSWERS, review.kind) ? ANSWERS[review.kind] : undefined;
+  if (answer === undefined) throw badRequest(`${review.kind} is no review`);
+  const status = await answer(parts, review, user, namespace);
+  return { ...review, status } as KubeObject;
+}
+
+type Answer = (parts: ReviewParts, review: Review, user: UserInfo, namespace: string) => unknown;
+
+const ANSWERS: Record<string, Answer> = {
+  SelfSubjectReview: (_parts, _review, user) => ({ userInfo: user }),
+  TokenReview: reviewToken,
+  SelfSubjectAccessReview: (parts, review, user) => decide(parts, review, user),
+  SubjectAccessReview: (parts, review) => decide(parts, review, subjectOf(review)),
+  LocalSubjectAccessReview(parts, review, _user, namespace) {
+    const { nonResourceAttributes, resourceAttributes } = review.spec ?? {};
+    if (nonResourceAttributes !== undefined) {
+      const why = 'disallowed on this kind of request';
+      refuse(review, invalidValue('spec.nonResourceAttributes', nonResourceAttributes, why));
+    }
+    if ((resourceAttributes?.namespace ?? '') !== namespace) {
+      throw badRequest(`spec.resourceAttributes.namespace must match namespace: ${namespace}`);
+    }
+    return decide(parts, review, subjectOf(review));
+  },
+  SelfSubjectRulesReview: reviewRules,
+};
+
+// ---- Access ---------------------------------------------------------------------------------------------------------
+
+function refuse(review: Review, ...causes: StatusCause[]): never {
+  throw invalid({ group: review.apiVersion.split('/')[0] ?? '', kind: review.kind }, '', causes);
+}
+
+function subjectOf(review: Review): UserInfo {
+  const { user = '', groups = [], uid, extra } = review.spec ?? {};
+  if (user === '' && groups.length === 0) {
+    refuse(review, invalidValue('spec.user', user, 'at least one of user or group must be specified'));
+  }
+  return { username: user, groups, ...(uid ? { uid } : {}), ...(extra ? { extra } : {}) };
+}
+
+function decide(parts: ReviewParts, review: Review, user: UserInfo): unknown {
+  const { allowed, reason } = authorize(attributesOfReview(review, user), parts.store);
+  return { allowed, ...(reason === '' ? {} : { reason }) };
+}
+
 function attributesOfReview(review: Review, user: UserInfo): Attributes {
   const { resourceAttributes: resource, nonResourceAttributes: path } = review.spec ?? {};
-  if ((resource === undefined) === (path === undefined)) {
-    throw badRequest('exactly one of nonResourceAttributes or resourceAttributes must be specified');
+  if (resource !== undefined && path !== undefined) {
+    const why = 'cannot be specified in combination with resourceAttributes';
+    refuse(review, invalidValue('spec.nonResourceAttributes', path, why));
   }
+  if (resource === undefined && path === undefined) {
+    const why = 'exactly one of nonResourceAttributes or resourceAttributes must be specified';
+    refuse(review, invalidValue('spec.resourceAttributes', null, why));
+  }
+  for (const kind of ['fieldSelector', 'labelSelector'] as const) requireOneForm(review, kind, resource?.[kind]);
   return {
     user,
     verb: resource?.verb ?? path?.verb ?? '',
@@ -48,96 +120,67 @@ function attributesOfReview(review: Review, user: UserInfo): Attributes {
   };
 }
 
-const decided = (parts: ReviewParts, attributes: Attributes) => {
-  const { allowed, reason } = authorize(attributes, parts.reader);
-  return { allowed, ...(reason === '' ? {} : { reason }) };
-};
-
-function subjectOf(review: Review): UserInfo {
-  const { user = '', groups = [], uid } = review.spec ?? {};
-  if (user === '' && groups.length === 0) throw badRequest('at least one of user or group must be specified');
-  return { username: user, groups, ...(uid === undefined ? {} : { uid }) };
-}
-
-async function reviewToken(parts: ReviewParts, review: Review): Promise<unknown> {
-  const { token = '', audiences = [] } = review.spec ?? {};
-  if (token === '') return { authenticated: false, user: {}, error: 'token is empty' };
-  try {
-    const asked = audiences.length > 0 ? audiences : [API_AUDIENCE];
-    const verified = await verifyToken(parts.secret, token, parts.nowMs(), asked);
-    const ended =
-      verified.cluster === parts.cluster ? whyTokenEnded(verified.user, parts.reader) : 'token is for another cluster';
-    if (ended !== undefined) return { authenticated: false, user: {}, error: `invalid bearer token: ${ended}` };
-    return { authenticated: true, user: verified.user, audiences: verified.audiences };
-  } catch (error) {
-    if (!(error instanceof TokenRefused)) throw error;
-    return { authenticated: false, user: {}, error: `invalid bearer token: ${error.message}` };
+/** Selectors narrow what is asked; neither RBAC nor the Node authorizer looks at them, so only their form is checked. */
+function requireOneForm(review: Review, kind: string, selector: SelectorAttributes | undefined): void {
+  if (selector === undefined) return;
+  const { rawSelector = '', requirements = [] } = selector;
+  const field = `spec.resourceAttributes.${kind}`;
+  if (rawSelector !== '' && requirements.length > 0) {
+    refuse(
+      review,
+      invalidValue(`${field}.rawSelector`, rawSelector, 'may not specified at the same time as requirements'),
+    );
+  }
+  if (rawSelector === '' && requirements.length === 0) {
+    refuse(review, {
+      reason: 'FieldValueRequired',
+      message: `Required value: when ${field} is specified, requirements or rawSelector is required`,
+      field: `${field}.requirements`,
+    });
   }
 }
 
-/** What an allowed rule of the authorizer says in RBAC's words, for `kubectl auth can-i --list`. */
-function rulesOf(user: UserInfo): unknown {
-  const everything = user.groups.includes('system:masters');
+// ---- Rules ----------------------------------------------------------------------------------------------------------
+
+/** What `kubectl auth can-i --list` shows. */
+function reviewRules({ store }: ReviewParts, review: Review, user: UserInfo): unknown {
+  const namespace = review.spec?.namespace ?? '';
+  if (namespace === '') throw badRequest('no namespace on request');
+  const { rules, errors } = policyOf(store).rulesFor(user, namespace);
+  // A node's rights depend on what its pods use: they are no list of rules.
+  const isNode = user.groups.includes('system:nodes');
+  const problems = [...errors, ...(isNode ? ['node authorizer does not support user rule resolution'] : [])];
+  const part = (names: readonly (keyof PolicyRule)[]) => (rule: PolicyRule) =>
+    Object.fromEntries(names.flatMap((name) => (rule[name]?.length ? [[name, rule[name]]] : [])));
   return {
-    resourceRules: [
-      ...(everything ? [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }] : []),
-      {
-        verbs: ['create'],
-        apiGroups: ['authorization.k8s.io'],
-        resources: ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'],
-      },
-      { verbs: ['create'], apiGroups: ['authentication.k8s.io'], resources: ['selfsubjectreviews'] },
-    ],
-    nonResourceRules: everything
-      ? [{ verbs: ['*'], nonResourceURLs: ['*'] }]
-      : [
-          {
-            verbs: ['get'],
-            nonResourceURLs: [
-              '/api',
-              '/api/*',
-              '/apis',
-              '/apis/*',
-              '/healthz',
-              '/livez',
-              '/openapi',
-              '/openapi/*',
-              '/readyz',
-              '/version',
-              '/version/',
-            ],
-          },
-        ],
-    // A node's rights depend on what its pods use: they are no list of rules.
-    incomplete: user.groups.includes('system:nodes'),
+    resourceRules: rules
+      .filter((rule) => rule.resources?.length)
+      .map(part(['verbs', 'apiGroups', 'resources', 'resourceNames'])),
+    nonResourceRules: rules.filter((rule) => rule.nonResourceURLs?.length).map(part(['verbs', 'nonResourceURLs'])),
+    incomplete: problems.length > 0,
+    ...(problems.length === 0 ? {} : { evaluationError: aggregate(problems) }),
   };
 }
 
-/** The object with its status filled in. @throws StatusError 400 */
-export async function answerReview(
-  parts: ReviewParts,
-  user: UserInfo,
-  namespace: string,
-  object: KubeObject,
-): Promise<KubeObject> {
-  const review = object as Review;
-  switch (review.kind) {
-    case 'SelfSubjectReview':
-      return { ...review, status: { userInfo: user } } as KubeObject;
-    case 'TokenReview':
-      return { ...review, status: await reviewToken(parts, review) } as KubeObject;
-    case 'SelfSubjectAccessReview':
-      return { ...review, status: decided(parts, attributesOfReview(review, user)) } as KubeObject;
-    case 'LocalSubjectAccessReview':
-      if ((review.spec?.resourceAttributes?.namespace ?? '') !== namespace) {
-        throw badRequest(`spec.resourceAttributes.namespace must match namespace: ${namespace}`);
-      }
-      return { ...review, status: decided(parts, attributesOfReview(review, subjectOf(review))) } as KubeObject;
-    case 'SubjectAccessReview':
-      return { ...review, status: decided(parts, attributesOfReview(review, subjectOf(review))) } as KubeObject;
-    case 'SelfSubjectRulesReview':
-      return { ...review, status: rulesOf(user) } as KubeObject;
-    default:
-      throw badRequest(`${review.kind} is no review`);
+// ---- Tokens ---------------------------------------------------------------------------------------------------------
+
+async function reviewToken(parts: ReviewParts, review: Review): Promise<unknown> {
+  const { token = '', audiences = [] } = review.spec ?? {};
+  if (token === '') throw badRequest(`token is required for TokenReview in authentication`);
+  const refused = (why: string) => ({ authenticated: false, user: {}, error: `[invalid bearer token, ${why}]` });
+  const asked = audiences.length > 0 ? audiences : [API_AUDIENCE];
+  if (isBootstrapToken(token)) {
+    const user = bootstrapUser(parts.store, token, parts.nowMs());
+    if (user === undefined || !asked.includes(API_AUDIENCE)) return refused('invalid bootstrap token');
+    return { authenticated: true, user, audiences: [API_AUDIENCE] };
+  }
+  try {
+    const judged = await judgeToken(parts, parts.cluster, token, parts.nowMs(), asked);
+    const ended = whyTokenEnded(judged.user, parts.store, parts.nowMs());
+    if (ended !== undefined) return refused(ended);
+    return { authenticated: true, user: judged.user, audiences: judged.audiences };
+  } catch (error) {
+    if (error instanceof TokenRefused) return refused(error.message);
+    throw error;
   }
 }

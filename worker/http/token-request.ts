@@ -1,8 +1,8 @@
 /**
- * POST serviceaccounts/NAME/token: a signed token of a service account, bound to a pod or a secret if asked.
+ * POST serviceaccounts/NAME/token: a signed token of a service account, bound to a pod, a secret or a node if asked.
  * Source: kubernetes, pkg/registry/core/serviceaccount/storage/token.go
  */
-import { type Pod, SERVICE_ACCOUNTS, type Secret, type ServiceAccount } from '../../shared/api/core.ts';
+import { type Node, type Pod, SERVICE_ACCOUNTS, type Secret, type ServiceAccount } from '../../shared/api/core.ts';
 import type { KubeObject } from '../../shared/api/meta.ts';
 import { badRequest, conflict, invalid, invalidValue, notFound } from '../../shared/errors.ts';
 import { formatTime } from '../../shared/time.ts';
@@ -20,11 +20,18 @@ interface TokenRequest extends KubeObject {
 export interface TokenParts {
   reader: Reader;
   secret: string;
+  /** Who the tokens say signed them. */
+  issuer: string;
   cluster: string;
   nowMs(): number;
 }
 
 const KIND = { group: 'authentication.k8s.io', kind: 'TokenRequest' };
+const BOUND: Record<string, 'pods' | 'secrets' | 'nodes' | undefined> = {
+  Pod: 'pods',
+  Secret: 'secrets',
+  Node: 'nodes',
+};
 const MIN_SECONDS = 600;
 const MAX_SECONDS = 2 ** 32;
 const DEFAULT_SECONDS = 3600;
@@ -41,25 +48,27 @@ function boundTo(
   ref: NonNullable<NonNullable<TokenRequest['spec']>['boundObjectRef']>,
 ): Partial<ServiceAccountClaims> {
   const { kind = '', name = '', uid } = ref;
-  const resource = kind === 'Pod' ? 'pods' : kind === 'Secret' ? 'secrets' : undefined;
+  const resource = BOUND[kind];
   if (resource === undefined || (ref.apiVersion ?? 'v1') !== 'v1') {
-    throw badRequest(
-      `cannot bind token for serviceaccount ${JSON.stringify(account.metadata.name)} to ${kind}: unsupported kind`,
-    );
+    throw badRequest(`cannot bind token to object of type ${ref.apiVersion ?? ''}, Kind=${kind}`);
   }
-  const object = read<Pod | Secret>(reader, resource, namespace, name);
+  const object = read<Pod | Secret | Node>(reader, resource, resource === 'nodes' ? '' : namespace, name);
   if (object === undefined) throw notFound({ group: '', resource }, name);
   if (uid && uid !== object.metadata.uid) {
     const why = `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`;
     throw conflict({ group: '', resource }, name, why);
   }
-  if (resource === 'pods' && (object as Pod).spec.serviceAccountName !== account.metadata.name) {
+  const bound = { name, uid: object.metadata.uid };
+  if (resource === 'nodes') return { node: bound };
+  if (resource === 'secrets') return { secret: bound };
+  const { serviceAccountName, nodeName } = (object as Pod).spec;
+  if (serviceAccountName !== account.metadata.name) {
     throw badRequest(
       `cannot bind token for serviceaccount ${JSON.stringify(account.metadata.name)} to pod running with different serviceaccount name.`,
     );
   }
-  const bound = { name, uid: object.metadata.uid };
-  return resource === 'pods' ? { pod: bound } : { secret: bound };
+  const node = nodeName ? read<Node>(reader, 'nodes', '', nodeName) : undefined;
+  return { pod: bound, ...(node === undefined ? {} : { node: { name: node.metadata.name, uid: node.metadata.uid } }) };
 }
 
 export async function answerTokenRequest(
@@ -87,6 +96,7 @@ export async function answerTokenRequest(
     { namespace, serviceaccount: { name, uid: account.metadata.uid }, ...bound },
     seconds,
     audiences,
+    parts.issuer,
   );
   const nowMs = parts.nowMs();
   const token = await mintToken(parts.secret, claims, nowMs);

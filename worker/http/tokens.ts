@@ -21,7 +21,11 @@ const KUBERNETES_CLAIM = 'kubernetes.io';
 export const MACHINE_EXTRA = 'longshore.dev/machine-id';
 export const POD_NAME_EXTRA = 'authentication.kubernetes.io/pod-name';
 export const POD_UID_EXTRA = 'authentication.kubernetes.io/pod-uid';
-const CREDENTIAL_EXTRA = 'authentication.kubernetes.io/credential-id';
+export const NODE_NAME_EXTRA = 'authentication.kubernetes.io/node-name';
+export const NODE_UID_EXTRA = 'authentication.kubernetes.io/node-uid';
+/** `NAME/UID`. Kubernetes: only the verifier knows it there; here it travels to the object that judges it. */
+export const SECRET_EXTRA = 'longshore.dev/bound-secret';
+export const CREDENTIAL_EXTRA = 'authentication.kubernetes.io/credential-id';
 
 /** What binds a service account's token, as upstream's private claims. */
 export interface ServiceAccountClaims {
@@ -29,6 +33,8 @@ export interface ServiceAccountClaims {
   serviceaccount: { name: string; uid: string };
   pod?: { name: string; uid: string };
   secret?: { name: string; uid: string };
+  /** Where the pod runs, or what the token is bound to. */
+  node?: { name: string; uid: string };
 }
 
 export interface TokenClaims {
@@ -39,6 +45,8 @@ export interface TokenClaims {
   cluster: string;
   lifetimeSeconds: number;
   audiences?: readonly string[];
+  /** ISSUER unless said; service accounts' tokens name the cluster's public address. */
+  issuer?: string;
   extra?: Record<string, string[]>;
   serviceAccount?: ServiceAccountClaims;
 }
@@ -87,12 +95,14 @@ export const serviceAccountClaims = (
   bound: ServiceAccountClaims,
   lifetimeSeconds: number,
   audiences?: readonly string[],
+  issuer?: string,
 ): TokenClaims => ({
   subject: `system:serviceaccount:${bound.namespace}:${bound.serviceaccount.name}`,
   groups: ['system:serviceaccounts', `system:serviceaccounts:${bound.namespace}`],
   cluster,
   lifetimeSeconds,
   ...(audiences ? { audiences } : {}),
+  ...(issuer ? { issuer } : {}),
   serviceAccount: bound,
 });
 
@@ -144,6 +154,13 @@ function keysOf(secret: string): Promise<SigningKeys> {
   return keys;
 }
 
+/** What others verify our tokens with, as a JSON Web Key Set lists them. */
+export async function publicKeys(secret: string): Promise<Record<string, string>[]> {
+  const { id, public: key } = await keysOf(secret);
+  const { kty = '', crv = '', x = '', y = '' } = (await crypto.subtle.exportKey('jwk', key)) as JsonWebKey;
+  return [{ use: 'sig', kty, kid: id, crv, alg: 'ES256', x, y }];
+}
+
 // ---- Minting and judging -------------------------------------------------------------------------------------------
 
 export async function mintToken(secret: string, claims: TokenClaims, nowMs: number): Promise<string> {
@@ -156,7 +173,7 @@ export async function mintToken(secret: string, claims: TokenClaims, nowMs: numb
     ...(claims.serviceAccount ? { [KUBERNETES_CLAIM]: claims.serviceAccount } : {}),
   })
     .setProtectedHeader({ alg: 'ES256', kid: keys.id })
-    .setIssuer(ISSUER)
+    .setIssuer(claims.issuer ?? ISSUER)
     .setAudience([...(claims.audiences ?? [API_AUDIENCE])])
     .setSubject(claims.subject)
     .setJti(crypto.randomUUID())
@@ -169,12 +186,16 @@ export async function mintToken(secret: string, claims: TokenClaims, nowMs: numb
 /** Why a token is refused, in words for TokenReview; requests only ever see 401. */
 export class TokenRefused extends Error {}
 
-/** @throws TokenRefused for anything but a token of ours that is valid now for one of `audiences`. */
+/**
+ * @param issuers besides ISSUER
+ * @throws TokenRefused for anything but a token of ours that is valid now for one of `audiences`.
+ */
 export async function verifyToken(
   secret: string,
   token: string,
   nowMs: number,
   audiences: readonly string[] = [API_AUDIENCE],
+  issuers: readonly string[] = [],
 ): Promise<VerifiedToken> {
   if (token.length > 8192) throw new TokenRefused('token is too long');
   const keys = await keysOf(secret);
@@ -183,7 +204,7 @@ export async function verifyToken(
     if (decodeProtectedHeader(token).kid !== keys.id) throw new TokenRefused('token was not signed here');
     const { payload } = await jwtVerify(token, keys.public, {
       algorithms: ['ES256'],
-      issuer: ISSUER,
+      issuer: [ISSUER, ...issuers],
       audience: [...audiences],
       requiredClaims: ['exp', 'sub', CLUSTER_CLAIM],
       currentDate: new Date(nowMs),
@@ -213,6 +234,11 @@ function userOf(payload: Record<string, unknown>): UserInfo {
     extra[POD_NAME_EXTRA] = [bound.pod.name];
     extra[POD_UID_EXTRA] = [bound.pod.uid];
   }
+  if (bound?.node) {
+    extra[NODE_NAME_EXTRA] = [bound.node.name];
+    extra[NODE_UID_EXTRA] = [bound.node.uid];
+  }
+  if (bound?.secret) extra[SECRET_EXTRA] = [`${bound.secret.name}/${bound.secret.uid}`];
   return {
     username: String(payload.sub),
     ...(bound ? { uid: bound.serviceaccount.uid } : {}),

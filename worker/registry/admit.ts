@@ -2,6 +2,7 @@
 import type { KubeObject } from '../../shared/api/meta.ts';
 import type { Operation } from '../admission/plugin.ts';
 import type { ResourceDefinition, Subresource } from '../resources/definition.ts';
+import { forbidEscalation } from './rbac/escalation.ts';
 import type { Session } from './session.ts';
 
 export interface Write {
@@ -29,4 +30,5 @@ export function admit(session: Session, write: Write): void {
       reader: session.reader,
     });
   }
+  forbidEscalation(session, write);
 }

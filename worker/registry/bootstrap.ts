@@ -1,7 +1,10 @@
 /** What every cluster has from its first moment. Idempotent: an object that is there already stays as it is. */
 import { NAMESPACES, SERVICES, type Service } from '../../shared/api/core.ts';
-import type { Draft } from '../../shared/api/meta.ts';
+import { type Draft, groupResourceOf, type Identity, type KubeObject } from '../../shared/api/meta.ts';
+import { CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLES } from '../../shared/api/rbac.ts';
 import { DEFAULTS } from '../../shared/defaults.ts';
+import type { Reader } from '../store/store.ts';
+import { DEFAULT_CLUSTER_ROLE_BINDINGS, DEFAULT_CLUSTER_ROLES, DEFAULT_ROLES } from './bootstrap-roles.ts';
 import type { Objects } from './objects.ts';
 
 const BASE_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
@@ -54,4 +57,33 @@ export function bootstrap(objects: Objects): void {
     const { namespace = '', name = '' } = service.metadata;
     if (objects.get(SERVICES, namespace, name) === undefined) objects.create(SERVICES, service);
   }
+  bootstrapRoles(objects);
+}
+
+/** Raised when the default roles change: every cluster then gets the missing ones when it is next in memory. */
+const ROLES_VERSION = '1';
+const ROLES_VERSION_ANNOTATION = 'longshore.dev/default-roles-version';
+const VERSIONED_ROLE = 'cluster-admin';
+
+/** One look-up by key where there is nothing to do. */
+export function hasDefaultRoles(reader: Reader): boolean {
+  const stored = reader.get({ resource: groupResourceOf(CLUSTER_ROLES), namespace: '', name: VERSIONED_ROLE });
+  if (stored === undefined) return false;
+  const { metadata } = JSON.parse(stored.text) as KubeObject;
+  return metadata.annotations?.[ROLES_VERSION_ANNOTATION] === ROLES_VERSION;
+}
+
+export function bootstrapRoles(objects: Objects): void {
+  for (const role of DEFAULT_CLUSTER_ROLES) ensure(objects, CLUSTER_ROLES, role);
+  for (const role of DEFAULT_ROLES) ensure(objects, ROLES, role);
+  for (const binding of DEFAULT_CLUSTER_ROLE_BINDINGS) ensure(objects, CLUSTER_ROLE_BINDINGS, binding);
+  const versioned = objects.get(CLUSTER_ROLES, '', VERSIONED_ROLE);
+  if (versioned === undefined) return;
+  versioned.metadata.annotations = { ...versioned.metadata.annotations, [ROLES_VERSION_ANNOTATION]: ROLES_VERSION };
+  objects.update(CLUSTER_ROLES, versioned);
+}
+
+function ensure<T extends KubeObject>(objects: Objects, identity: Identity<T>, draft: Draft<T>): void {
+  const { namespace = '', name = '' } = draft.metadata;
+  if (objects.get(identity, namespace, name) === undefined) objects.create(identity, draft);
 }

@@ -88,10 +88,13 @@ const TABLES = [
   'CREATE TABLE etcd_attached (lease TEXT NOT NULL, key BLOB NOT NULL, PRIMARY KEY (lease, key)) WITHOUT ROWID',
 ];
 
+/** Whether nothing was ever stored: asking leaves it so. */
+export const isEmpty = (sql: Sql): boolean =>
+  sql.all("SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'meta'").length === 0;
+
 /** Makes the tables in an empty database; refuses one that newer code has written. */
 export function openSchema(sql: Sql, newEpoch: () => string): void {
-  const known = sql.all("SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'meta'");
-  if (known.length === 0) {
+  if (isEmpty(sql)) {
     sql.transaction(() => {
       for (const table of TABLES) sql.run(table);
       sql.run('INSERT INTO meta VALUES (1, ?, ?, 0, 0)', SCHEMA_VERSION, newEpoch());
