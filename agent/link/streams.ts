@@ -2,22 +2,15 @@
  * What each kind of stream does on the minion: a table from kind to handler. Handlers are in `streams/`, one file a kind or
  * a family of kinds; they turn a tunnel stream into calls of the kubelet's streams or into connections to pods.
  */
-import type { Status } from '../../shared/api/meta.ts';
-import { badRequest, internalError, StatusError } from '../../shared/errors.ts';
+import { badRequest } from '../../shared/errors.ts';
 import type { StreamHeader, StreamKind } from '../../shared/tunnel/kinds.ts';
 import type { StreamEvents, TunnelStream } from '../../shared/tunnel/stream.ts';
-import type { PodStreams } from '../pods/pods.ts';
-import type { LinkLog } from './link.ts';
+import { refuse, type StreamParts } from './streams/answer.ts';
 import { dial } from './streams/dial.ts';
 import { attach, exec } from './streams/exec.ts';
 import { http } from './streams/http.ts';
 import { logs } from './streams/logs.ts';
 import { portForward } from './streams/portforward.ts';
-
-export interface StreamParts {
-  pods: PodStreams;
-  log: LinkLog;
-}
 
 export type Answer = (stream: TunnelStream, header: StreamHeader) => StreamEvents;
 /** Must take events at once; what it does is asynchronous, and its errors end the stream. */
@@ -47,15 +40,4 @@ export function answering(parts: StreamParts): Answer {
     }
     return IGNORED;
   };
-}
-
-/** Ends a stream that has not been answered yet. */
-export function refuse(stream: TunnelStream, error: unknown): void {
-  stream.head({ ok: false, status: statusOf(error) });
-  stream.close();
-}
-
-export function statusOf(error: unknown): Status {
-  if (error instanceof StatusError) return error.status;
-  return internalError(error instanceof Error ? error.message : String(error)).status;
 }

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { serviceUnavailable } from '../../../shared/errors.ts';
 import type { DialHeader } from '../../../shared/tunnel/kinds.ts';
 import type { StreamEvents, TunnelStream } from '../../../shared/tunnel/stream.ts';
-import { refuse } from '../streams.ts';
+import { refuse } from './answer.ts';
 import { NodeEnds } from './node-ends.ts';
 
 export function dial(stream: TunnelStream, { address, port }: DialHeader): StreamEvents {

@@ -4,7 +4,7 @@ import type { Status } from '../../../shared/api/meta.ts';
 import { type AttachHeader, CHANNELS, type ExecHeader } from '../../../shared/tunnel/kinds.ts';
 import type { StreamEvents, TunnelStream } from '../../../shared/tunnel/stream.ts';
 import type { ExecSession } from '../../runtime/runtime.ts';
-import { refuse, type StreamParts, statusOf } from '../streams.ts';
+import { refuse, type StreamParts, statusOf } from './answer.ts';
 import { NodeEnds } from './node-ends.ts';
 
 export function exec(stream: TunnelStream, header: ExecHeader, parts: StreamParts): StreamEvents {

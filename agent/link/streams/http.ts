@@ -8,7 +8,7 @@ import { StatusError, serviceUnavailable } from '../../../shared/errors.ts';
 import type { HttpHeader } from '../../../shared/tunnel/kinds.ts';
 import { encodeMessage, MAX_SOCKET_MESSAGE_BYTES, MessageReader } from '../../../shared/tunnel/messages.ts';
 import type { StreamEvents, TunnelStream } from '../../../shared/tunnel/stream.ts';
-import { refuse } from '../streams.ts';
+import { refuse } from './answer.ts';
 import { NodeEnds } from './node-ends.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;

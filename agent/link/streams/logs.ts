@@ -1,7 +1,7 @@
 /** A container's log on channel 0, ended when the log ends or the reader leaves. */
 import type { LogsHeader } from '../../../shared/tunnel/kinds.ts';
 import type { StreamEvents, TunnelStream } from '../../../shared/tunnel/stream.ts';
-import { refuse, type StreamParts } from '../streams.ts';
+import { refuse, type StreamParts } from './answer.ts';
 import { NodeEnds } from './node-ends.ts';
 
 /** A followed log that is silent is answered after this: only an error that comes at once can still become a Status. */

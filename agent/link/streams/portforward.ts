@@ -7,7 +7,7 @@ import { Duplex } from 'node:stream';
 import { badRequest } from '../../../shared/errors.ts';
 import type { PortForwardHeader } from '../../../shared/tunnel/kinds.ts';
 import type { StreamEvents, TunnelStream } from '../../../shared/tunnel/stream.ts';
-import { refuse, type StreamParts } from '../streams.ts';
+import { refuse, type StreamParts } from './answer.ts';
 import { NodeEnds } from './node-ends.ts';
 import { HOST_LOOPBACK, type PodLoopback, podLoopback } from './pod-loopback.ts';
 import { type SpdyConnection, type SpdyStream, spdyServer, writeFreely } from './spdy.ts';
