@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { linkPinnedNode, PROJECT } from './modules.mjs';
-import { engineAnswers } from './observe.mjs';
+import { engineAnswers, findCommand } from './observe.mjs';
 
 const ENGINE_DEADLINE_MS = 60_000;
 const PROGRESS_EVERY_MS = 250;
@@ -74,7 +74,7 @@ async function startEngine(dataDir) {
   mkdirSync(join(dataDir, 'logs'), { recursive: true, mode: 0o700 });
   const logPath = join(dataDir, 'logs', 'dockerd.log');
   const log = openSync(logPath, 'a', 0o640);
-  const child = spawn('dockerd', [], { detached: true, stdio: ['ignore', log, log] });
+  const child = spawn(findCommand('dockerd') ?? 'dockerd', [], { detached: true, stdio: ['ignore', log, log] });
   closeSync(log);
   /** @type {string | undefined} */
   let ended;
