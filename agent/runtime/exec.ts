@@ -59,15 +59,16 @@ function session(connection: Duplex, wiring: Wiring): ExecSession {
       stderr.end();
     },
     (error: Error) => {
-      stdout.destroy(error);
-      stderr.destroy(error);
+      // Without the error: one that nobody listens for would end the agent. A reader sees that the stream broke off.
+      stdout.destroy();
+      stderr.destroy();
       throw error;
     },
   );
   const ended = finished.then(wiring.exitCode);
   // Whoever wants the exit code gets the failure; nobody having asked is no reason to end the agent.
   ended.catch((error: Error) => connection.destroy(error));
-  connection.on('error', (error) => stdout.destroy(error));
+  connection.on('error', () => stdout.destroy());
   if (!wiring.stdin) connection.end();
   return {
     stdin: wiring.stdin ? connection : undefined,
