@@ -49,6 +49,7 @@ const SUBRESOURCES: Record<Subresource, SubresourceForm> = {
   ephemeralcontainers: { verbs: CHANGE },
   resize: { verbs: CHANGE },
   finalize: { verbs: ['update'] },
+  approval: { verbs: CHANGE },
 };
 
 const kindOf = (served: ServedResource, subresource: Subresource): string =>

@@ -110,7 +110,7 @@ async function onObject(exchange: Exchange): Promise<Response> {
 }
 
 const partOf =
-  (part: 'status' | 'finalize', verbs: readonly string[]): Answer =>
+  (part: 'status' | 'finalize' | 'approval', verbs: readonly string[]): Answer =>
   (exchange) => {
     const { verb } = exchange.info;
     if (!verbs.includes(verb)) throw methodRefused();
@@ -121,6 +121,7 @@ const partOf =
 const SUBRESOURCES: Record<string, Answer> = {
   status: partOf('status', ['get', 'update', 'patch']),
   finalize: partOf('finalize', ['update']),
+  approval: partOf('approval', ['get', 'update', 'patch']),
   scale: onScale,
   binding: onBinding,
   eviction: onEviction,
@@ -162,7 +163,7 @@ async function onCreate(exchange: Exchange): Promise<Response> {
   return objectAnswer(exchange.read, served, written.text, form, info.query, 201);
 }
 
-async function onUpdate(exchange: Exchange, subresource: 'status' | 'finalize' | ''): Promise<Response> {
+async function onUpdate(exchange: Exchange, subresource: 'status' | 'finalize' | 'approval' | ''): Promise<Response> {
   const { request, info, served, namespace } = exchange;
   const form = formOf(exchange, TABLE_FORMS);
   const options = parseWriteOptions(info.query, 'UpdateOptions', userAgentOf(request));
@@ -174,7 +175,7 @@ async function onUpdate(exchange: Exchange, subresource: 'status' | 'finalize' |
   return objectAnswer(exchange.read, served, written.text, form, info.query, written.created ? 201 : 200);
 }
 
-async function onPatch(exchange: Exchange, subresource: 'status' | 'finalize' | ''): Promise<Response> {
+async function onPatch(exchange: Exchange, subresource: 'status' | 'finalize' | 'approval' | ''): Promise<Response> {
   const { request, info, served, namespace } = exchange;
   const form = formOf(exchange, TABLE_FORMS);
   const type = patchTypeOf(request.headers);

@@ -2,6 +2,7 @@
 import type { KubeObject } from '../../shared/api/meta.ts';
 import type { Operation } from '../admission/plugin.ts';
 import type { ResourceDefinition, Subresource } from '../resources/definition.ts';
+import { admitCertificateRequest } from './certificates.ts';
 import { forbidEscalation } from './rbac/escalation.ts';
 import type { Session } from './session.ts';
 
@@ -31,4 +32,5 @@ export function admit(session: Session, write: Write): void {
     });
   }
   forbidEscalation(session, write);
+  admitCertificateRequest(session, write);
 }

@@ -19,7 +19,7 @@ import type { Session } from './session.ts';
 
 export interface UpdateOptions {
   /** '' is the object itself. */
-  subresource?: Extract<Subresource, 'status' | 'finalize'> | '';
+  subresource?: Extract<Subresource, 'status' | 'finalize' | 'approval'> | '';
 }
 
 export interface Updated extends Written {
@@ -47,7 +47,13 @@ export function update(
     return { ...create(session, definition, namespace, draft, { name }), created: true };
   }
   requirePreconditions(definition, metadata, current);
-  const draft = composeDraft(incoming, metadata, definition, current, options.subresource ?? '');
+  const { subresource = '' } = options;
+  const context = { nowMs: session.transaction.nowMs, random: session.parts.random };
+  const composed =
+    subresource === 'status' || subresource === 'approval'
+      ? definition.composePart?.(subresource, incoming, copyJson(current.object), context)
+      : undefined;
+  const draft = composeDraft(composed ?? incoming, metadata, definition, current, subresource);
   return { ...write(session, definition, draft, current, options.subresource ?? ''), created: false };
 }
 
@@ -78,7 +84,7 @@ function composeDraft(
   const stored = copyJson(current.object) as WithStatus;
   const settled = settleMetadata(metadata, stored.metadata);
   const identified = { kind: stored.kind, apiVersion: apiVersionOf(definition.identity) };
-  if (subresource === 'status') {
+  if (subresource === 'status' || subresource === 'approval') {
     const { status } = incoming as WithStatus;
     const { labels } = keepsLabelsFromStatus(definition) ? stored.metadata : settled;
     const ownerReferences = stored.metadata.ownerReferences;
@@ -125,7 +131,7 @@ function write(
   definition: ResourceDefinition,
   draft: KubeObject,
   current: Current,
-  subresource: 'status' | 'finalize' | '',
+  subresource: 'status' | 'finalize' | 'approval' | '',
 ): Written {
   const { identity } = definition;
   const { name, namespace = '' } = current.object.metadata;
@@ -138,7 +144,7 @@ function write(
   const causes = [
     ...validateMetadata(definition, draft.metadata),
     ...validateMetadataUpdate(draft.metadata, stored.metadata),
-    ...(subresource === 'status'
+    ...(subresource === 'status' || subresource === 'approval'
       ? (definition.validateStatus?.(draft, stored) ?? [])
       : subresource === ''
         ? [...(definition.validate?.(draft) ?? []), ...(definition.validateUpdate?.(draft, stored) ?? [])]

@@ -3,6 +3,7 @@
  * and `catalogOf(DEFINITIONS, custom)` makes another when CRDs come or go. Lookups are O(1).
  */
 import { apiVersionOf, groupResourceOf, type Identity } from '../../shared/api/meta.ts';
+import { CERTIFICATE_SIGNING_REQUESTS_DEFINITION } from './certificatesigningrequests.ts';
 import { CLUSTER_ROLE_BINDINGS_DEFINITION } from './clusterrolebindings.ts';
 import { CLUSTER_ROLES_DEFINITION } from './clusterroles.ts';
 import { CONFIG_MAPS_DEFINITION } from './configmaps.ts';
@@ -45,6 +46,7 @@ export const DEFINITIONS: readonly ResourceDefinition[] = [
   JOBS_DEFINITION,
   LEASES_DEFINITION,
   ENDPOINT_SLICES_DEFINITION,
+  CERTIFICATE_SIGNING_REQUESTS_DEFINITION,
   CLUSTER_ROLES_DEFINITION,
   CLUSTER_ROLE_BINDINGS_DEFINITION,
   ROLES_DEFINITION,

@@ -20,7 +20,8 @@ export type Subresource =
   | 'token'
   | 'ephemeralcontainers'
   | 'resize'
-  | 'finalize';
+  | 'finalize'
+  | 'approval';
 
 /** A value from the outside: shaped by the schema, typed only after that. */
 export type JsonObject = { [key: string]: unknown };
@@ -74,6 +75,11 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   /** Rules about the difference: immutable fields. `validate` has already run on the draft. */
   validateUpdate?(draft: T, current: T): StatusCause[];
   validateStatus?(draft: T, current: T): StatusCause[];
+  /**
+   * What a PUT to a path below the object makes of what is stored, where the pipeline does not know; undefined: it does.
+   * Its rules are `validateStatus`.
+   */
+  composePart?(part: 'status' | 'approval', incoming: Draft<T>, stored: T, context: WriteContext): T | undefined;
   /** Name rule; default is a DNS-1123 subdomain. */
   validateName?(name: string): string[];
   /** Whether spec has a generation: metadata.generation grows when anything but metadata and status changed. */
