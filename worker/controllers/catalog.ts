@@ -12,7 +12,7 @@ import { createNamespaces } from './namespaces.ts';
 import { nodeCIDRs } from './node-cidrs.ts';
 import { createNodes } from './nodes.ts';
 import { podGarbageCollector } from './pod-garbage-collector.ts';
-import { replicaSets } from './replicasets.ts';
+import { replicaSets, replicationControllers } from './replicasets.ts';
 import { createRootCA } from './root-ca.ts';
 import { serviceAccounts } from './serviceaccounts.ts';
 import { createServices } from './services.ts';
@@ -32,6 +32,7 @@ export function createControllers(surroundings: Surroundings): Controller[] {
     podGarbageCollector,
     deployments,
     replicaSets,
+    replicationControllers,
     jobs,
     cronJobs,
     finishedJobs,

@@ -3,31 +3,60 @@
  * and `catalogOf(DEFINITIONS, custom)` makes another when CRDs come or go. Lookups are O(1).
  */
 import { apiVersionOf, groupResourceOf, type Identity } from '../../shared/api/meta.ts';
+import { API_SERVICES_DEFINITION } from './apiservices.ts';
+import { BINDINGS_DEFINITION } from './bindings.ts';
 import { CERTIFICATE_SIGNING_REQUESTS_DEFINITION } from './certificatesigningrequests.ts';
 import { CLUSTER_ROLE_BINDINGS_DEFINITION } from './clusterrolebindings.ts';
 import { CLUSTER_ROLES_DEFINITION } from './clusterroles.ts';
+import { COMPONENT_STATUSES_DEFINITION } from './componentstatuses.ts';
 import { CONFIG_MAPS_DEFINITION } from './configmaps.ts';
+import { CONTROLLER_REVISIONS_DEFINITION } from './controllerrevisions.ts';
 import { CRON_JOBS_DEFINITION } from './cronjobs.ts';
+import { CSI_DRIVERS_DEFINITION } from './csidrivers.ts';
+import { CSI_NODES_DEFINITION } from './csinodes.ts';
+import { CSI_STORAGE_CAPACITIES_DEFINITION } from './csistoragecapacities.ts';
 import type { JsonObject, ResourceDefinition } from './definition.ts';
 import { DEPLOYMENTS_DEFINITION } from './deployments.ts';
+import { DEVICE_CLASSES_DEFINITION } from './deviceclasses.ts';
 import { ENDPOINTS_DEFINITION } from './endpoints.ts';
 import { ENDPOINT_SLICES_DEFINITION } from './endpointslices.ts';
 import { EVENTS_DEFINITION } from './events.ts';
+import { FLOW_SCHEMAS_DEFINITION } from './flowschemas.ts';
 import { HOOKS_DEFINITION } from './hooks.ts';
+import { INGRESS_CLASSES_DEFINITION } from './ingressclasses.ts';
+import { INGRESSES_DEFINITION } from './ingresses.ts';
+import { IP_ADDRESSES_DEFINITION } from './ipaddresses.ts';
 import { JOBS_DEFINITION } from './jobs.ts';
 import { LEASES_DEFINITION } from './leases.ts';
+import { LIMIT_RANGES_DEFINITION } from './limitranges.ts';
 import { NAMESPACES_DEFINITION } from './namespaces.ts';
+import { NETWORK_POLICIES_DEFINITION } from './networkpolicies.ts';
 import { NODES_DEFINITION } from './nodes.ts';
+import { PERSISTENT_VOLUME_CLAIMS_DEFINITION } from './persistentvolumeclaims.ts';
+import { PERSISTENT_VOLUMES_DEFINITION } from './persistentvolumes.ts';
 import { PODS_DEFINITION } from './pods.ts';
+import { POD_TEMPLATES_DEFINITION } from './podtemplates.ts';
+import { PRIORITY_CLASSES_DEFINITION } from './priorityclasses.ts';
+import { PRIORITY_LEVEL_CONFIGURATIONS_DEFINITION } from './prioritylevelconfigurations.ts';
 import { REPLICA_SETS_DEFINITION } from './replicasets.ts';
+import { REPLICATION_CONTROLLERS_DEFINITION } from './replicationcontrollers.ts';
+import { RESOURCE_CLAIMS_DEFINITION } from './resourceclaims.ts';
+import { RESOURCE_CLAIM_TEMPLATES_DEFINITION } from './resourceclaimtemplates.ts';
+import { RESOURCE_QUOTAS_DEFINITION } from './resourcequotas.ts';
+import { RESOURCE_SLICES_DEFINITION } from './resourceslices.ts';
 import { REVIEWS } from './reviews.ts';
 import { ROLE_BINDINGS_DEFINITION } from './rolebindings.ts';
 import { ROLES_DEFINITION } from './roles.ts';
+import { RUNTIME_CLASSES_DEFINITION } from './runtimeclasses.ts';
 import { definition, type Schema } from './schemas.ts';
 import { SECRETS_DEFINITION } from './secrets.ts';
 import { SERVICE_ACCOUNTS_DEFINITION } from './serviceaccounts.ts';
+import { SERVICE_CIDRS_DEFINITION } from './servicecidrs.ts';
 import { SERVICES_DEFINITION } from './services.ts';
+import { STORAGE_CLASSES_DEFINITION } from './storageclasses.ts';
 import { schemaOfStructural } from './structural.ts';
+import { VOLUME_ATTACHMENTS_DEFINITION } from './volumeattachments.ts';
+import { VOLUME_ATTRIBUTES_CLASSES_DEFINITION } from './volumeattributesclasses.ts';
 
 /** In discovery's order within each group. */
 export const DEFINITIONS: readonly ResourceDefinition[] = [
@@ -37,9 +66,12 @@ export const DEFINITIONS: readonly ResourceDefinition[] = [
   NAMESPACES_DEFINITION,
   NODES_DEFINITION,
   PODS_DEFINITION,
+  POD_TEMPLATES_DEFINITION,
+  REPLICATION_CONTROLLERS_DEFINITION,
   SECRETS_DEFINITION,
   SERVICE_ACCOUNTS_DEFINITION,
   SERVICES_DEFINITION,
+  CONTROLLER_REVISIONS_DEFINITION,
   DEPLOYMENTS_DEFINITION,
   REPLICA_SETS_DEFINITION,
   CRON_JOBS_DEFINITION,
@@ -51,6 +83,32 @@ export const DEFINITIONS: readonly ResourceDefinition[] = [
   CLUSTER_ROLE_BINDINGS_DEFINITION,
   ROLES_DEFINITION,
   ROLE_BINDINGS_DEFINITION,
+  BINDINGS_DEFINITION,
+  COMPONENT_STATUSES_DEFINITION,
+  LIMIT_RANGES_DEFINITION,
+  RESOURCE_QUOTAS_DEFINITION,
+  PERSISTENT_VOLUMES_DEFINITION,
+  PERSISTENT_VOLUME_CLAIMS_DEFINITION,
+  INGRESSES_DEFINITION,
+  INGRESS_CLASSES_DEFINITION,
+  NETWORK_POLICIES_DEFINITION,
+  IP_ADDRESSES_DEFINITION,
+  SERVICE_CIDRS_DEFINITION,
+  PRIORITY_CLASSES_DEFINITION,
+  RUNTIME_CLASSES_DEFINITION,
+  STORAGE_CLASSES_DEFINITION,
+  VOLUME_ATTRIBUTES_CLASSES_DEFINITION,
+  VOLUME_ATTACHMENTS_DEFINITION,
+  CSI_DRIVERS_DEFINITION,
+  CSI_NODES_DEFINITION,
+  CSI_STORAGE_CAPACITIES_DEFINITION,
+  FLOW_SCHEMAS_DEFINITION,
+  PRIORITY_LEVEL_CONFIGURATIONS_DEFINITION,
+  API_SERVICES_DEFINITION,
+  DEVICE_CLASSES_DEFINITION,
+  RESOURCE_CLAIMS_DEFINITION,
+  RESOURCE_CLAIM_TEMPLATES_DEFINITION,
+  RESOURCE_SLICES_DEFINITION,
   ...REVIEWS,
   HOOKS_DEFINITION,
 ];
