@@ -220,6 +220,10 @@ export interface PodSpec {
   tolerations?: Toleration[];
   priorityClassName?: string;
   priority?: number;
+  preemptionPolicy?: string;
+  runtimeClassName?: string;
+  /** What the RuntimeClass itself costs; set by admission. */
+  overhead?: Record<string, string>;
   enableServiceLinks?: boolean;
   readinessGates?: { conditionType: string }[];
   shareProcessNamespace?: boolean;
@@ -541,4 +545,113 @@ export const POD_TEMPLATES: Identity<PodTemplate> = {
   resource: 'podtemplates',
   kind: 'PodTemplate',
   namespaced: true,
+};
+
+// ---- Limits and quotas ------------------------------------------------------------------------------------------
+
+export interface LimitRangeItem {
+  type: string;
+  max?: Record<string, string>;
+  min?: Record<string, string>;
+  default?: Record<string, string>;
+  defaultRequest?: Record<string, string>;
+  maxLimitRequestRatio?: Record<string, string>;
+}
+
+export interface LimitRange extends KubeObject {
+  spec: { limits?: LimitRangeItem[] };
+}
+export const LIMIT_RANGES: Identity<LimitRange> = {
+  group: '',
+  version: 'v1',
+  resource: 'limitranges',
+  kind: 'LimitRange',
+  namespaced: true,
+};
+
+export interface ScopeRequirement {
+  scopeName: string;
+  operator: string;
+  values?: string[];
+}
+
+export interface ResourceQuota extends KubeObject {
+  spec: {
+    hard?: Record<string, string>;
+    scopes?: string[];
+    scopeSelector?: { matchExpressions?: ScopeRequirement[] };
+  };
+  status?: { hard?: Record<string, string>; used?: Record<string, string> };
+}
+export const RESOURCE_QUOTAS: Identity<ResourceQuota> = {
+  group: '',
+  version: 'v1',
+  resource: 'resourcequotas',
+  kind: 'ResourceQuota',
+  namespaced: true,
+};
+
+// ---- Volumes of the cluster -------------------------------------------------------------------------------------
+
+export interface PersistentVolume extends KubeObject {
+  spec: {
+    capacity?: Record<string, string>;
+    accessModes?: string[];
+    claimRef?: ObjectReference;
+    persistentVolumeReclaimPolicy?: string;
+    storageClassName?: string;
+    mountOptions?: string[];
+    volumeMode?: string;
+    nodeAffinity?: { required?: { nodeSelectorTerms: NodeSelectorTerm[] } };
+    volumeAttributesClassName?: string;
+    hostPath?: { path: string; type?: string };
+    csi?: { driver: string; volumeHandle: string };
+  };
+  status?: { phase?: string; message?: string; reason?: string; lastPhaseTransitionTime?: string };
+}
+export const PERSISTENT_VOLUMES: Identity<PersistentVolume> = {
+  group: '',
+  version: 'v1',
+  resource: 'persistentvolumes',
+  kind: 'PersistentVolume',
+  namespaced: false,
+};
+
+export interface PersistentVolumeClaim extends KubeObject {
+  spec: {
+    accessModes?: string[];
+    resources?: ResourceRequirements;
+    volumeName?: string;
+    selector?: LabelSelector;
+    storageClassName?: string;
+    volumeMode?: string;
+    dataSource?: { apiGroup?: string; kind: string; name: string };
+    dataSourceRef?: { apiGroup?: string; kind: string; name: string; namespace?: string };
+    volumeAttributesClassName?: string;
+  };
+  status?: {
+    phase?: string;
+    accessModes?: string[];
+    capacity?: Record<string, string>;
+    conditions?: Condition[];
+    currentVolumeAttributesClassName?: string;
+  };
+}
+export const PERSISTENT_VOLUME_CLAIMS: Identity<PersistentVolumeClaim> = {
+  group: '',
+  version: 'v1',
+  resource: 'persistentvolumeclaims',
+  kind: 'PersistentVolumeClaim',
+  namespaced: true,
+};
+
+export interface ComponentStatus extends KubeObject {
+  conditions?: { type: string; status: string; message?: string; error?: string }[];
+}
+export const COMPONENT_STATUSES: Identity<ComponentStatus> = {
+  group: '',
+  version: 'v1',
+  resource: 'componentstatuses',
+  kind: 'ComponentStatus',
+  namespaced: false,
 };

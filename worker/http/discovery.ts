@@ -60,6 +60,7 @@ const kindOf = (served: ServedResource, subresource: Subresource): string =>
 /** Upstream's order, which is priority: a short name that two groups have means the first. Others follow by name. */
 const GROUP_ORDER = [
   '',
+  'apiregistration.k8s.io',
   'apps',
   'events.k8s.io',
   'authentication.k8s.io',
@@ -78,6 +79,7 @@ const GROUP_ORDER = [
   'node.k8s.io',
   'discovery.k8s.io',
   'flowcontrol.apiserver.k8s.io',
+  'resource.k8s.io',
 ];
 
 const rankOf = (group: string): number => {

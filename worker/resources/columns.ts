@@ -25,6 +25,15 @@ export const AGE: Column = {
   value: (object, nowMs) => ageOf(object.metadata.creationTimestamp, nowMs),
 };
 
+/** Where upstream has no printer of its own. */
+export const CREATED_AT: Column = {
+  name: 'Created At',
+  type: 'date',
+  description: AGE_TEXT,
+  priority: 0,
+  value: (object) => object.metadata.creationTimestamp ?? null,
+};
+
 /** A column of plain text; `wide`: only with -o wide. */
 export function text<T extends KubeObject>(
   name: string,

@@ -148,7 +148,7 @@ function validateVolumes(volumes: readonly Volume[] | undefined, path: string): 
   });
 }
 
-function validateToleration(toleration: Toleration, path: string): StatusCause[] {
+export function validateToleration(toleration: Toleration, path: string): StatusCause[] {
   const { key = '', operator = 'Equal', value = '', effect, tolerationSeconds } = toleration;
   const causes = key === '' ? [] : messagesAt(`${path}.key`, key, checkQualifiedName(key));
   if (key === '' && operator !== 'Exists') {
