@@ -4,6 +4,7 @@ import type { Controller } from './controller.ts';
 import { cronJobs } from './cronjobs.ts';
 import { deployments } from './deployments.ts';
 import { endpointSlices } from './endpointslices.ts';
+import { events } from './events.ts';
 import { finishedJobs } from './finished-jobs.ts';
 import { createGarbageCollector } from './garbage-collector.ts';
 import { createHooks } from './hooks.ts';
@@ -30,6 +31,7 @@ export function createControllers(surroundings: Surroundings): Controller[] {
     createNodes(surroundings),
     taintEviction,
     podGarbageCollector,
+    events,
     deployments,
     replicaSets,
     replicationControllers,
