@@ -141,7 +141,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     const inbox = createHookInbox(objectSql(this.ctx.storage));
     try {
       return await deliver(
-        { transact: (body) => plane.registry.asSystem((objects) => body(objects)), inbox },
+        { transact: (body) => plane.registry.asSystem((objects) => body(objects), 'longshore-hooks'), inbox },
         delivery,
       );
     } finally {
@@ -192,7 +192,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     const minions = new Minions({
       sockets: ctx,
       reader: store,
-      transact: (body) => registry.asSystem((objects) => body(objects)),
+      transact: (body) => registry.asSystem((objects) => body(objects), 'kubelet'),
       nodes: createNodeLife(
         (queue, key, dueMs) => registry.asSystem((_, transaction) => transaction.enqueue(queue, key, dueMs)),
         rounds,

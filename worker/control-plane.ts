@@ -67,7 +67,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const runner: Runner = createRunner({
     controllers: [...createControllers(surroundings), createScheduler(), leases],
     store,
-    transact: (body) => registry.asSystem(body),
+    transact: (body, manager) => registry.asSystem(body, manager),
     random,
     log: parts.log,
   });
@@ -81,8 +81,8 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     bootstrap() {
       // `default` cannot be deleted: where it is, all of this was made, in the same transaction.
       const made = store.get({ resource: 'namespaces', namespace: '', name: 'default' }) !== undefined;
-      if (!made) registry.asSystem((objects) => bootstrap(objects));
-      else if (!hasDefaultRoles(store)) registry.asSystem((objects) => bootstrapRoles(objects));
+      if (!made) registry.asSystem((objects) => bootstrap(objects), 'kube-apiserver');
+      else if (!hasDefaultRoles(store)) registry.asSystem((objects) => bootstrapRoles(objects), 'kube-apiserver');
     },
   };
 }

@@ -21,7 +21,7 @@ export interface TestCluster {
   log: Record<string, unknown>[];
   do<T>(body: (objects: Objects) => Synchronous<T>): T;
   /** As a caller of the API, below authorization. */
-  as<T>(user: UserInfo, body: (session: Session) => Synchronous<T>, dryRun?: boolean): T;
+  as<T>(user: UserInfo, body: (session: Session) => Synchronous<T>, dryRun?: boolean, manager?: string): T;
   definition(groupResource: string): ResourceDefinition;
   /** What is stored, or undefined. */
   stored<T extends KubeObject>(groupResource: string, namespace: string, name: string): T | undefined;
@@ -60,7 +60,7 @@ export function testCluster(options: ClusterOptions = {}): TestCluster {
     changes,
     log,
     do: (body) => plane.registry.asSystem((objects) => body(objects)),
-    as: (user, body, dryRun = false) => plane.registry.transact({ user, dryRun }, body),
+    as: (user, body, dryRun = false, manager = 'test') => plane.registry.transact({ user, dryRun, manager }, body),
     definition(groupResource) {
       const found = plane.catalog().findGroupResource(groupResource);
       if (found === undefined) throw new Error(`${groupResource} is not served`);

@@ -39,6 +39,8 @@ export interface Controller {
   /** Queue name, unique: `deployment`, `replicaset` … */
   name: string;
   sources: readonly Source[];
+  /** In whose name it owns fields; kube-controller-manager unless said. */
+  manager?: string;
   /** A thrown error rolls this reconcile back, is logged, and the key comes again with exponential back-off. */
   reconcile(key: string, context: ReconcileContext): void;
 }

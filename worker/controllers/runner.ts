@@ -23,8 +23,8 @@ import { ANY, type Controller, type Source } from './controller.ts';
 export interface RunnerParts {
   controllers: readonly Controller[];
   store: Pick<Store, 'dueWork' | 'finishWork' | 'nextDueMs'>;
-  /** Opens a transaction, inside another one a savepoint, with typed objects over it. */
-  transact<T>(body: (objects: Objects, transaction: Transaction) => Synchronous<T>): T;
+  /** Opens a transaction, inside another one a savepoint, with typed objects over it, in this component's name. */
+  transact<T>(body: (objects: Objects, transaction: Transaction) => Synchronous<T>, manager?: string): T;
   random(): number;
   log(entry: Record<string, unknown>): void;
 }
@@ -77,7 +77,7 @@ export function createRunner(parts: RunnerParts): Runner {
         requeueAfter: (ms) => transaction.enqueue(item.queue, item.key, objects.nowMs + ms),
         enqueue: (key, afterMs = 0) => transaction.enqueue(item.queue, key, objects.nowMs + afterMs),
       });
-    });
+    }, controller.manager);
   }
 
   function attempt(item: WorkItem, nowMs: number): void {

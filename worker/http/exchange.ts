@@ -20,7 +20,7 @@ import type { TokenTrust } from './authentication.ts';
 import { readBody } from './body.ts';
 import type { ReadParts } from './lists.ts';
 import { type AnswerForm, negotiate } from './negotiation.ts';
-import { type PatchType, parsePatch } from './patch-body.ts';
+import { type APPLY, type PatchType, parsePatch } from './patch-body.ts';
 import type { RequestInfo } from './request-info.ts';
 import type { FieldValidation, WriteOptions } from './write-options.ts';
 
@@ -82,11 +82,12 @@ export const storedForm = (served: ServedResource, object: JsonObject): KubeObje
 /** One transaction as the caller; a dry run leaves nothing of it. */
 export function writing<T>(
   exchange: Exchange,
-  options: Pick<WriteOptions, 'dryRun'>,
+  options: Pick<WriteOptions, 'dryRun'> & Partial<Pick<WriteOptions, 'fieldManager'>>,
   body: (session: Session) => Synchronous<T>,
 ): T {
   const caller = {
     user: exchange.user,
+    manager: options.fieldManager ?? '',
     dryRun: options.dryRun,
     warn: (text: string) => void exchange.warnings.push(text),
   };
@@ -105,7 +106,10 @@ export async function readOther({ request }: Exchange, expected: ExpectedKind, s
 /** From the object as it is to the object as the patch wants it. */
 export type ApplyPatch = (before: JsonObject) => JsonObject;
 
-export async function readPatch(exchange: Exchange, type: PatchType, schema: Schema | undefined): Promise<ApplyPatch> {
+/** The patch types that say what changes; what an apply says is read by `apply.ts`. */
+export type ChangeType = Exclude<PatchType, typeof APPLY>;
+
+export async function readPatch(exchange: Exchange, type: ChangeType, schema: Schema | undefined): Promise<ApplyPatch> {
   const patch = parsePatch(await readBody(exchange.request));
   switch (type) {
     case 'application/json-patch+json':

@@ -7,14 +7,21 @@ export const PATCH_TYPES = [
   'application/json-patch+json',
   'application/merge-patch+json',
   'application/strategic-merge-patch+json',
+  'application/apply-patch+yaml',
 ] as const;
 export type PatchType = (typeof PATCH_TYPES)[number];
+export const APPLY = 'application/apply-patch+yaml';
+const STRATEGIC = 'application/strategic-merge-patch+json';
 
-/** @throws StatusError 415 naming what is accepted. */
-export function patchTypeOf(headers: Headers): PatchType {
+/**
+ * @param custom Kubernetes: a custom resource's schema has no strategic merge.
+ * @throws StatusError 415 naming what is accepted.
+ */
+export function patchTypeOf(headers: Headers, custom: boolean): PatchType {
   const type = mediaTypeOf(headers.get('content-type'));
-  const found = PATCH_TYPES.find((each) => each === type);
-  if (found === undefined) throw unsupportedMediaType(PATCH_TYPES);
+  const accepted = PATCH_TYPES.filter((each) => !custom || each !== STRATEGIC);
+  const found = accepted.find((each) => each === type);
+  if (found === undefined) throw unsupportedMediaType(accepted);
   return found;
 }
 

@@ -18,6 +18,7 @@ import type { JsonObject } from '../resources/definition.ts';
 import { checkFields } from '../resources/fields.ts';
 import { schemaOfKind } from '../resources/schemas.ts';
 import { json, pageNotFound, warningHeader } from './answers.ts';
+import { applyObject } from './apply.ts';
 import { readBody } from './body.ts';
 import {
   type Exchange,
@@ -36,7 +37,7 @@ import {
 } from './exchange.ts';
 import { parseListOptions } from './list-options.ts';
 import { getObject, listObjects, objectAnswer, servedText } from './lists.ts';
-import { patchTypeOf } from './patch-body.ts';
+import { APPLY, patchTypeOf } from './patch-body.ts';
 import type { RequestInfo } from './request-info.ts';
 import { answerReview } from './reviews.ts';
 import { notImplemented, onBinding, onEviction, onScale, onTokenRequest } from './subresources.ts';
@@ -178,8 +179,13 @@ async function onUpdate(exchange: Exchange, subresource: 'status' | 'finalize' |
 async function onPatch(exchange: Exchange, subresource: 'status' | 'finalize' | 'approval' | ''): Promise<Response> {
   const { request, info, served, namespace } = exchange;
   const form = formOf(exchange, TABLE_FORMS);
-  const type = patchTypeOf(request.headers);
+  const type = patchTypeOf(request.headers, served.definition.structural !== undefined);
   const options = parseWriteOptions(info.query, 'PatchOptions', userAgentOf(request), type);
+  if (type === APPLY) {
+    if (subresource === 'finalize' || subresource === 'approval') throw methodRefused();
+    const applied = await applyObject(exchange, options, subresource);
+    return objectAnswer(exchange.read, served, applied.text, form, info.query, applied.created ? 201 : 200);
+  }
   const apply = await readPatch(exchange, type, served.schema);
   const written = writing(exchange, options, (session): Written => {
     const current = requireCurrent(session.transaction, exchange);

@@ -5,6 +5,8 @@
 import type { Binding } from '../../shared/api/core.ts';
 import type { DeleteOptions, KubeObject, Status } from '../../shared/api/meta.ts';
 import { badRequest, invalid, invalidValue, notSupported, required, StatusError } from '../../shared/errors.ts';
+import type { JsonMap } from '../registry/apply/typed.ts';
+import { applyConfiguration } from '../registry/apply.ts';
 import { bind } from '../registry/binding.ts';
 import { deleteObject, validateDeleteOptions } from '../registry/delete.ts';
 import { scaleOf, withScale } from '../registry/scale.ts';
@@ -13,6 +15,7 @@ import type { JsonObject } from '../resources/definition.ts';
 import { checkFields } from '../resources/fields.ts';
 import { schemaOfKind } from '../resources/schemas.ts';
 import { json } from './answers.ts';
+import { readConfig } from './apply.ts';
 import {
   type ApplyPatch,
   type Exchange,
@@ -25,9 +28,9 @@ import {
   userAgentOf,
   writing,
 } from './exchange.ts';
-import { patchTypeOf } from './patch-body.ts';
+import { APPLY, patchTypeOf } from './patch-body.ts';
 import { answerTokenRequest } from './token-request.ts';
-import { parseWriteOptions } from './write-options.ts';
+import { parseWriteOptions, type WriteOptions } from './write-options.ts';
 
 const SCALE = { identity: { group: 'autoscaling', version: 'v1', kind: 'Scale' } };
 const SCALE_SCHEMA = () => schemaOfKind('autoscaling/v1', 'Scale');
@@ -40,17 +43,44 @@ export async function onScale(exchange: Exchange): Promise<Response> {
   if (info.verb === 'get') {
     return json(scaleOf(definition, requireCurrent(parts.registry.store, exchange).object), 200, pretty);
   }
-  const type = info.verb === 'patch' ? patchTypeOf(request.headers) : undefined;
+  const custom = definition.structural !== undefined;
+  const type = info.verb === 'patch' ? patchTypeOf(request.headers, custom) : undefined;
   if (type === undefined && info.verb !== 'update') throw methodRefused();
   const kind = type === undefined ? 'UpdateOptions' : 'PatchOptions';
   const options = parseWriteOptions(info.query, kind, userAgentOf(request), type);
+  if (type === APPLY) return json(await applyScale(exchange, options), 200, pretty);
   const change = type === undefined ? await replacement(exchange) : await readPatch(exchange, type, SCALE_SCHEMA());
   const written = writing(exchange, options, (session) => {
     const { object } = requireCurrent(session.transaction, exchange);
     const scale = change(scaleOf(definition, object) as unknown as JsonObject);
-    return update(session, definition, namespace, info.name, scaled(exchange, object, scale));
+    return update(session, definition, namespace, info.name, scaled(exchange, object, scale), { trackedAs: 'scale' });
   });
   return json(scaleOf(definition, JSON.parse(written.text) as KubeObject), 200, pretty);
+}
+
+/** An apply of a Scale owns the replicas of what it scales. */
+async function applyScale(exchange: Exchange, options: WriteOptions): Promise<KubeObject> {
+  const { served, namespace, info } = exchange;
+  const { definition } = served;
+  const schema = schemaOfKind('autoscaling/v1', 'Scale');
+  if (schema === undefined) throw new Error('the table of schemas has no Scale');
+  const config = await readConfig(exchange, options.fieldValidation, schema, SCALE.identity);
+  checkKindOfScale(config);
+  const written = writing(exchange, options, (session) => {
+    const { object } = requireCurrent(session.transaction, exchange);
+    const { metadata } = scaled(exchange, object, config);
+    const blank = { kind: object.kind, apiVersion: object.apiVersion, metadata: { name: metadata.name } };
+    const wanted = withScale(definition, blank as KubeObject, config) as unknown as JsonMap;
+    const force = options.force === true;
+    return applyConfiguration(session, definition, namespace, info.name, wanted, { force, trackedAs: 'scale' });
+  });
+  return scaleOf(definition, JSON.parse(written.text) as KubeObject);
+}
+
+function checkKindOfScale({ apiVersion, kind }: JsonObject): void {
+  if (apiVersion === 'autoscaling/v1' && kind === 'Scale') return;
+  const given = `${String(apiVersion)}, Kind=${String(kind)}`;
+  throw badRequest(`the object provided is unrecognized (must be of type Scale): ${given}`);
 }
 
 async function replacement(exchange: Exchange): Promise<ApplyPatch> {

@@ -1,12 +1,13 @@
 /** POST: an object comes into being. Decoding and the check against the schema have happened; authorization too. */
 
 import type { Service } from '../../shared/api/core.ts';
-import { apiVersionOf, type Draft, type KubeObject } from '../../shared/api/meta.ts';
+import { apiVersionOf, type Draft, type KubeObject, type ManagedFieldsEntry } from '../../shared/api/meta.ts';
 import { alreadyExists, invalid, required, StatusError } from '../../shared/errors.ts';
 import { formatTime } from '../../shared/time.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
 import { validateMetadata } from '../resources/metadata-validation.ts';
 import { admit } from './admit.ts';
+import { trackCreate } from './apply/tracking.ts';
 import { commit, readCurrent, type Written } from './commit.ts';
 import { generateName, settleNamespace } from './metadata.ts';
 import { allocateServiceAddresses } from './service-addresses.ts';
@@ -18,6 +19,8 @@ const NAME_TRIES = 8;
 export interface CreateOptions {
   /** PUT creates under the URL's name, whatever generateName says. */
   name?: string;
+  /** An apply knows already who owns what. */
+  managedFields?: ManagedFieldsEntry[];
 }
 
 /** @param incoming becomes the stored object; the caller must not use it afterwards. */
@@ -32,6 +35,8 @@ export function create(
   const draft = startMetadata(session, definition, namespace, incoming);
   if (options.name !== undefined) draft.metadata.name = options.name;
   definition.default?.(draft);
+  if (options.managedFields === undefined) trackCreate(session, definition, draft);
+  else draft.metadata.managedFields = options.managedFields;
   admit(session, { operation: 'CREATE', definition, namespace, name: draft.metadata.name ?? '', draft });
   definition.default?.(draft);
   settleName(session, definition, draft);

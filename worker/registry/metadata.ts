@@ -2,7 +2,13 @@
  * Metadata that the server owns: uid, creation time, generated names, generation, and the order of an object's keys as
  * clients see them. Rules about metadata that a client writes are `resources/metadata-validation.ts`.
  */
-import { apiVersionOf, type Identity, type KubeObject, type ObjectMeta } from '../../shared/api/meta.ts';
+import {
+  apiVersionOf,
+  type Identity,
+  type KubeObject,
+  type ManagedFieldsEntry,
+  type ObjectMeta,
+} from '../../shared/api/meta.ts';
 import { badRequest } from '../../shared/errors.ts';
 import { equalJson, type JsonMap } from './json.ts';
 
@@ -70,10 +76,21 @@ function desiredState(object: KubeObject): JsonMap {
 
 export const sameDesiredState = (a: KubeObject, b: KubeObject): boolean => equalJson(desiredState(a), desiredState(b));
 
-/** Equal but for the resourceVersion: writing it would change nothing. */
+/** Equal but for the resourceVersion, and for when managers wrote what they own anyway: writing it would change nothing. */
 export function sameObject(a: KubeObject, b: KubeObject): boolean {
-  const bare = (object: KubeObject) => ({ ...object, metadata: orderedMetadata(object.metadata, undefined) });
-  return equalJson(bare(a), bare(b));
+  const bare = (object: KubeObject) => {
+    const metadata = orderedMetadata({ ...object.metadata, managedFields: [] }, undefined);
+    return { ...object, metadata };
+  };
+  return equalJson(bare(a), bare(b)) && sameEntries(a.metadata.managedFields ?? [], b.metadata.managedFields ?? []);
+}
+
+function sameEntries(a: readonly ManagedFieldsEntry[], b: readonly ManagedFieldsEntry[]): boolean {
+  const timeless = (entry: ManagedFieldsEntry | undefined) => ({ ...entry, time: undefined });
+  return (
+    a.length === b.length &&
+    a.every((entry, index) => entry === b[index] || equalJson(timeless(entry), timeless(b[index])))
+  );
 }
 
 /** @throws StatusError 400 when the body is of another kind than the URL's. */

@@ -13,6 +13,8 @@ import { typedObjects } from './typed-objects.ts';
 
 export interface Caller {
   user: UserInfo;
+  /** The field manager; see Session. */
+  manager?: string;
   /** Everything happens, and nothing of it stays. */
   dryRun?: boolean;
   warn?(text: string): void;
@@ -23,9 +25,15 @@ export interface Registry {
   readonly parts: RegistryParts;
   /** @throws StatusError, and nothing of the body stays. Inside another transaction it is a savepoint. */
   transact<T>(caller: Caller, body: (session: Session) => Synchronous<T>): T;
-  /** The same as the control plane itself, with typed objects. */
-  asSystem<T>(body: (objects: Objects, transaction: Transaction) => Synchronous<T>): T;
+  /**
+   * The same as the control plane itself, with typed objects.
+   * @param manager the component in whose name fields are written; as upstream calls it.
+   */
+  asSystem<T>(body: (objects: Objects, transaction: Transaction) => Synchronous<T>, manager?: string): T;
 }
+
+/** Kubernetes: the name under which its controllers write. */
+const CONTROLLERS = 'kube-controller-manager';
 
 /** Carries a dry run's result out of the transaction that it rolls back. */
 class RolledBack extends Error {
@@ -68,7 +76,8 @@ export function createRegistry(parts: RegistryParts, drain: () => void = () => {
     store,
     parts,
     transact,
-    asSystem: (body) => transact({ user: SYSTEM }, (session) => body(session.objects, session.transaction)),
+    asSystem: (body, manager = CONTROLLERS) =>
+      transact({ user: SYSTEM, manager }, (session) => body(session.objects, session.transaction)),
   };
 }
 
@@ -84,6 +93,7 @@ function sessionOf(parts: RegistryParts, transaction: Transaction, caller: Calle
     parts,
     transaction,
     user: caller.user,
+    manager: caller.manager ?? '',
     dryRun: caller.dryRun === true,
     warn: (text) => caller.warn?.(text),
     reader,

@@ -25,6 +25,8 @@ export interface Session {
   readonly parts: RegistryParts;
   readonly transaction: Transaction;
   readonly user: UserInfo;
+  /** In whose name managedFields are kept: the query's fieldManager, or the client's name. */
+  readonly manager: string;
   /** The caller rolls the transaction back; results then carry no new resourceVersion. */
   readonly dryRun: boolean;
   /** Becomes a Warning header. */

@@ -4,11 +4,18 @@
  */
 
 import type { Namespace, Service } from '../../shared/api/core.ts';
-import { apiVersionOf, type Draft, type KubeObject, type ObjectMeta } from '../../shared/api/meta.ts';
+import {
+  apiVersionOf,
+  type Draft,
+  type KubeObject,
+  type ManagedFieldsEntry,
+  type ObjectMeta,
+} from '../../shared/api/meta.ts';
 import { conflict, invalid, invalidValue, notFound } from '../../shared/errors.ts';
 import type { ResourceDefinition, Subresource } from '../resources/definition.ts';
 import { validateMetadata, validateMetadataUpdate } from '../resources/metadata-validation.ts';
 import { admit } from './admit.ts';
+import { trackChange } from './apply/tracking.ts';
 import { type Current, commit, readCurrent, remove, requireRevision, type Written } from './commit.ts';
 import { create } from './create.ts';
 import { isHeld } from './finalizers.ts';
@@ -20,6 +27,10 @@ import type { Session } from './session.ts';
 export interface UpdateOptions {
   /** '' is the object itself. */
   subresource?: Extract<Subresource, 'status' | 'finalize' | 'approval'> | '';
+  /** The path in whose name fields are written, where it is none of these (scale). */
+  trackedAs?: string;
+  /** An apply knows already who owns what. */
+  managedFields?: ManagedFieldsEntry[];
 }
 
 export interface Updated extends Written {
@@ -44,7 +55,7 @@ export function update(
     if (!definition.createOnUpdate || options.subresource || metadata.uid) throw notFound(identity, name);
     delete metadata.resourceVersion;
     const draft = { ...incoming, metadata };
-    return { ...create(session, definition, namespace, draft, { name }), created: true };
+    return { ...create(session, definition, namespace, draft, { name, ...managed(options) }), created: true };
   }
   requirePreconditions(definition, metadata, current);
   const { subresource = '' } = options;
@@ -54,7 +65,7 @@ export function update(
       ? definition.composePart?.(subresource, incoming, copyJson(current.object), context)
       : undefined;
   const draft = composeDraft(composed ?? incoming, metadata, definition, current, subresource);
-  return { ...write(session, definition, draft, current, options.subresource ?? ''), created: false };
+  return { ...write(session, definition, draft, current, options), created: false };
 }
 
 function requirePreconditions(definition: ResourceDefinition, metadata: Partial<ObjectMeta>, current: Current): void {
@@ -117,27 +128,26 @@ function settleMetadata(metadata: Partial<ObjectMeta>, stored: ObjectMeta): Obje
   settled.generation = stored.generation;
   settled.generateName = stored.generateName;
   settled.resourceVersion = stored.resourceVersion;
-  settled.managedFields ??= stored.managedFields;
-  if (isReset(settled.managedFields)) delete settled.managedFields;
   return settled;
 }
 
-/** Kubernetes: `managedFields: []` and `[{}]` mean "forget who owns what"; null means "as it was". */
-const isReset = (entries: ObjectMeta['managedFields']): boolean =>
-  entries?.every((entry) => Object.keys(entry).length === 0) ?? false;
+const managed = ({ managedFields }: UpdateOptions) => (managedFields === undefined ? {} : { managedFields });
 
 function write(
   session: Session,
   definition: ResourceDefinition,
   draft: KubeObject,
   current: Current,
-  subresource: 'status' | 'finalize' | 'approval' | '',
+  options: UpdateOptions,
 ): Written {
+  const { subresource = '', trackedAs = subresource } = options;
   const { identity } = definition;
   const { name, namespace = '' } = current.object.metadata;
   const stored = current.object;
+  if (subresource === '') definition.default?.(draft);
+  if (options.managedFields === undefined) trackChange(session, definition, draft, stored, trackedAs);
+  else draft.metadata.managedFields = options.managedFields;
   if (subresource === '') {
-    definition.default?.(draft);
     definition.prepareUpdate?.(draft, stored, { nowMs: session.transaction.nowMs, random: session.parts.random });
   }
   admit(session, { operation: 'UPDATE', definition, subresource, namespace, name, draft, current: stored });

@@ -9,7 +9,7 @@ import { canonicalQuantity, QUANTITY_ERROR } from '../../shared/quantity.ts';
 import { canonicalMicroTime, canonicalTime } from '../../shared/time.ts';
 import { base64ErrorAt } from './base64.ts';
 import type { JsonObject } from './definition.ts';
-import type { Schema } from './schemas.ts';
+import type { Field, Schema } from './schemas.ts';
 
 export interface FieldCheck {
   /** Paths of unknown fields, in the document's order: `spec.containers[0].foo`. They are gone from the object. */
@@ -102,7 +102,7 @@ class Walk {
           goPath: place.goPath === '' ? key : `${place.goPath}.${key}`,
           struct,
         });
-        if (kept === undefined || (!field.required && isEmptyCollection(field.schema, kept))) delete object[key];
+        if (kept === undefined || (isOmitted(field, kept) && path !== MANAGED_FIELDS)) delete object[key];
         else object[key] = kept;
       }
       if (this.#duplicates.has(path)) this.problems.push(`duplicate field "${path}"`);
@@ -239,6 +239,11 @@ const zeroOf = (schema: Schema): unknown =>
             : schema.type === 'quantity'
               ? '0'
               : 0;
+
+/** Kubernetes: here an empty list is an order of its own: forget who owns what. */
+const MANAGED_FIELDS = 'metadata.managedFields';
+
+const isOmitted = (field: Field, value: unknown): boolean => !field.required && isEmptyCollection(field.schema, value);
 
 /** Kubernetes: an empty optional list or map is the same as none (they are `omitempty`, and protobuf cannot tell). */
 function isEmptyCollection(schema: Schema, value: unknown): boolean {

@@ -20,6 +20,7 @@ export const EVERY = '*';
 export function createScheduler(candidates: Candidates = createCandidates()): Controller {
   return {
     name: 'scheduler',
+    manager: 'kube-scheduler',
     sources: [
       source(PODS, (change, objects) => {
         candidates.invalidatePod(change);

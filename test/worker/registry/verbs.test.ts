@@ -48,7 +48,7 @@ describe('create', () => {
     );
     const stored = cluster.plane.store.get({ resource: 'configmaps', namespace: 'default', name: 'a' });
     expect(stored?.text).toMatch(
-      /^\{"kind":"ConfigMap","apiVersion":"v1","metadata":\{"name":"a","namespace":"default","uid":"00000000-[^"]+","resourceVersion":"\d+","creationTimestamp":"2026-01-01T00:00:00Z"\},"data":/,
+      /^\{"kind":"ConfigMap","apiVersion":"v1","metadata":\{"name":"a","namespace":"default","uid":"00000000-[^"]+","resourceVersion":"\d+","creationTimestamp":"2026-01-01T00:00:00Z","managedFields":\[\{"manager":"kube-controller-manager",[^\]]+\]\},"data":/,
     );
     expect(stored?.text).toContain(`"resourceVersion":"${stored?.revision}"`);
   });

@@ -36,8 +36,6 @@ export interface WriteScope {
   manager: Manager;
   /** RFC 3339, whole seconds. */
   now: string;
-  /** Fields that this path may not set (status on the main resource): never owned through it. */
-  reset?: FieldSet;
 }
 
 interface Owner extends Manager {
@@ -135,14 +133,15 @@ const unversioned = (object: JsonMap): JsonMap => {
  */
 export function trackUpdate(
   scope: WriteScope,
-  before: JsonMap | undefined,
+  before: JsonMap,
   after: JsonMap,
   entries: readonly ManagedFieldsEntry[],
 ): ManagedFieldsEntry[] {
+  const change = compare(scope.type, unversioned(before), unversioned(after));
+  const written = difference(union(change.added, change.modified), UNOWNED);
+  // Most writes of the control plane change nothing; then no entry has to be read.
+  if (isEmpty(written) && isEmpty(difference(change.removed, UNOWNED))) return [...entries];
   const owners = entries.map(ownerOf);
-  const skeleton: JsonMap = { metadata: {} };
-  const change = compare(scope.type, unversioned(before ?? skeleton), unversioned(after));
-  const written = difference(difference(union(change.added, change.modified), scope.reset ?? EMPTY), UNOWNED);
   const mine = owners.find((owner) => sameManager(owner, scope.manager));
   const others = owners
     .filter((owner) => owner !== mine)
@@ -172,7 +171,7 @@ export function apply(
   const bare = unversioned(live);
   const wanted = unversioned(config);
   const mine = owners.find((owner) => sameManager(owner, scope.manager));
-  const set = difference(difference(fieldsOf(scope.type, wanted), UNOWNED), scope.reset ?? EMPTY);
+  const set = difference(fieldsOf(scope.type, wanted), UNOWNED);
   const others = owners.filter((owner) => owner !== mine);
   const merged = merge(scope.type, bare, wanted) as JsonMap;
   const pruned = prune(scope.type, merged, mine?.set ?? EMPTY, [set, ...others.map((owner) => owner.set)]);

@@ -3,7 +3,7 @@
  * value without some fields. Types are asked for through `TypeOf`, so built-in kinds and CRDs are walked alike.
  * Source: structured-merge-diff, typed/{tofieldset,compare,merge,remove}.go
  */
-import { EMPTY, type FieldSet, isEmpty, LEAF, node, union } from './field-set.ts';
+import { EMPTY, type FieldSet, isEmpty, LEAF, node } from './field-set.ts';
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonMap = { [key: string]: Json };
@@ -122,26 +122,14 @@ export function compare(type: TypeOf, before: Json | undefined, after: Json | un
   return { added: node(false, added), modified: node(false, modified), removed: node(false, removed) };
 }
 
-/**
- * Everything in a value that is new or gone, data keys and list items themselves included.
- * Kubernetes: a struct that is a field is not listed itself, only what is in it.
- */
+/** Everything in a value that is new or gone: each field, key and item, and whatever holds them. */
 function allOf(type: TypeOf, value: Json): FieldSet {
-  const set = fieldsOf(type, value);
-  if (set.member) return set;
-  const shape = shapeOf(type, value);
-  const struct =
-    shape.form === 'map' && [...set.children.keys()].some((element) => shape.field(element.slice(2)).named);
-  const list = shape.form === 'list-map' || shape.form === 'list-set';
   const below = partsOf(type, value);
-  const children = [...set.children].map(([element, child]): [string, FieldSet] => {
-    const part = below?.parts.get(element);
-    return [
-      element,
-      part === undefined || below === undefined ? child : union(child, allOf(below.typeAt(element).type, part)),
-    ];
-  });
-  return node(!struct && !list, children);
+  if (below === undefined) return LEAF;
+  return node(
+    true,
+    [...below.parts].map(([element, part]) => [element, allOf(below.typeAt(element).type, part)]),
+  );
 }
 
 /** `over` laid on `under`: maps and keyed lists part by part (order of `over` first where it says), the rest replaced. */

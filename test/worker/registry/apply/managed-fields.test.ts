@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ManagedFieldsEntry } from '../../../../shared/api/meta.ts';
 import { StatusError } from '../../../../shared/errors.ts';
-import { fromPath, union } from '../../../../worker/registry/apply/field-set.ts';
+import { union } from '../../../../worker/registry/apply/field-set.ts';
 import { apply, type Manager, trackUpdate } from '../../../../worker/registry/apply/managed-fields.ts';
 import { ATOMIC, DEDUCED, fieldsOf, type JsonMap, type TypeOf } from '../../../../worker/registry/apply/typed.ts';
 
@@ -129,7 +129,7 @@ describe('an ordinary write', () => {
   test('owns what it creates, maps themselves included', () => {
     const entries = trackUpdate(
       at('kubectl', undefined, 'Update'),
-      undefined,
+      { metadata: {}, spec: {} },
       object({ replicas: 1 }, { labels: { x: '1' } }),
       [],
     );
@@ -174,13 +174,6 @@ describe('an ordinary write', () => {
     }
     expect(entries).toHaveLength(10);
     expect(entries[0]?.manager).toBe('ancient-changes');
-  });
-
-  test('does not own what its path resets', () => {
-    const scope = { ...at('a', undefined, 'Update'), reset: fromPath(['f:spec', 'f:replicas']) };
-    expect(ownedBy(trackUpdate(scope, undefined, object({ replicas: 1, args: ['a'] }), []), 'a')).toEqual({
-      'f:spec': { 'f:args': {} },
-    });
   });
 });
 

@@ -1,0 +1,98 @@
+/**
+ * PATCH with `application/apply-patch+yaml`, from bytes to the registry: YAML or JSON, its duplicate keys, fields that the
+ * schema does not know. What an apply does is `registry/apply.ts`.
+ * Source: k8s.io/apiserver/pkg/endpoints/handlers/patch.go, applyPatcher
+ */
+import { apiVersionOf } from '../../shared/api/meta.ts';
+import { badRequest, StatusError } from '../../shared/errors.ts';
+import type { JsonMap } from '../registry/apply/typed.ts';
+import { applyConfiguration } from '../registry/apply.ts';
+import type { Updated } from '../registry/update.ts';
+import type { JsonObject } from '../resources/definition.ts';
+import { checkFields } from '../resources/fields.ts';
+import { JsonSyntaxError, scanJson } from '../resources/json-scan.ts';
+import type { Schema } from '../resources/schemas.ts';
+import { parseYaml, YamlError } from '../resources/yaml.ts';
+import { readBody } from './body.ts';
+import { type Exchange, report, storedForm, writing } from './exchange.ts';
+import type { FieldValidation, WriteOptions } from './write-options.ts';
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+interface Document {
+  value: unknown;
+  problems: string[];
+}
+
+/** YAML as most clients send it is JSON, which is read the short way unless it has a key twice. */
+function readDocument(text: string): Document {
+  if (/^\s*\{/.test(text)) {
+    try {
+      const { duplicates } = scanJson(text);
+      if (duplicates.length === 0) return { value: JSON.parse(text) as unknown, problems: [] };
+    } catch (error) {
+      if (!(error instanceof JsonSyntaxError)) throw error;
+      // Flow style, not JSON: the YAML reader's to judge.
+    }
+  }
+  try {
+    return parseYaml(text);
+  } catch (error) {
+    if (error instanceof YamlError)
+      throw badRequest(`error decoding YAML: error converting YAML to JSON: ${error.message}`);
+    throw error;
+  }
+}
+
+/** What the manager wants. @throws StatusError 400 for what cannot be read, 500 in upstream's words for unknown fields. */
+export async function readConfig(
+  exchange: Exchange,
+  validation: FieldValidation,
+  schema: Schema,
+  identity: { group: string; version: string; kind: string },
+): Promise<JsonObject> {
+  const { info, namespace } = exchange;
+  const { value, problems } = readDocument(new TextDecoder().decode(await readBody(exchange.request)));
+  if (!isObject(value)) throw badRequest('error decoding YAML: the document is no object');
+  for (const field of ['apiVersion', 'kind'] as const) {
+    const name = `${field[0]?.toUpperCase()}${field.slice(1)}`;
+    if (typeof value[field] !== 'string' || value[field] === '') {
+      throw badRequest(`Object '${name}' is missing in the data`);
+    }
+  }
+  const texts = problems.map((problem) => `error converting YAML to JSON: ${problem}`);
+  report(exchange, validation, texts, () => badRequest(`error strict decoding YAML: ${texts.join(', ')}`));
+  const { unknown } = checkFields(schema, value);
+  if (unknown.length > 0) {
+    const which = `${namespace === '' ? '' : `${namespace}/`}${info.name}; ${apiVersionOf(identity)}, Kind=${identity.kind}`;
+    const lines = unknown.map((path) => `.${path}: field not declared in schema`);
+    const what = lines.length === 1 ? lines[0] : `errors:\n${lines.map((line) => `  ${line}`).join('\n')}`;
+    // Kubernetes: an error without a reason of its own, and so a 500.
+    throw new StatusError(500, '', `failed to create typed patch object (${which}): ${what}`);
+  }
+  return value;
+}
+
+/** An apply of the object itself or of its status. */
+export async function applyObject(
+  exchange: Exchange,
+  options: WriteOptions,
+  subresource: 'status' | '',
+): Promise<Updated> {
+  const { served, namespace, info } = exchange;
+  const asked = await readConfig(exchange, options.fieldValidation, served.schema, served.identity);
+  if (asked.apiVersion !== apiVersionOf(served.identity)) {
+    const [given, expected] = [String(asked.apiVersion), apiVersionOf(served.identity)];
+    throw badRequest(
+      `Incorrect version specified in apply patch. Specified patch version: ${given}, expected: ${expected}`,
+    );
+  }
+  const config = storedForm(served, asked) as unknown as JsonMap;
+  return writing(exchange, options, (session) =>
+    applyConfiguration(session, served.definition, namespace, info.name, config, {
+      force: options.force === true,
+      subresource,
+    }),
+  );
+}

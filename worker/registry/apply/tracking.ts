@@ -1,0 +1,113 @@
+/**
+ * What every write leaves in `metadata.managedFields`: who wrote, through which path, and so which fields are whose. The
+ * rules are `managed-fields.ts`; here the session and the definition become what those rules ask for.
+ * Source: apimachinery, pkg/util/managedfields/internal
+ */
+import { apiVersionOf, type Draft, type KubeObject, type ManagedFieldsEntry } from '../../../shared/api/meta.ts';
+import { formatTime } from '../../../shared/time.ts';
+import { schemaOf } from '../../resources/catalog.ts';
+import type { ResourceDefinition } from '../../resources/definition.ts';
+import type { Schema } from '../../resources/schemas.ts';
+import type { Session } from '../session.ts';
+import { type Manager, trackUpdate, type WriteScope } from './managed-fields.ts';
+import { typeOfSchema } from './schema-types.ts';
+import type { JsonMap } from './typed.ts';
+
+type Entries = readonly ManagedFieldsEntry[];
+
+const schemas = new WeakMap<ResourceDefinition, Schema>();
+
+/** The schema of the stored form, made once a definition. */
+export function storedSchema(definition: ResourceDefinition): Schema {
+  let schema = schemas.get(definition);
+  if (schema === undefined) {
+    schema = schemaOf(definition);
+    schemas.set(definition, schema);
+  }
+  return schema;
+}
+
+export function writeScope(
+  session: Session,
+  definition: ResourceDefinition,
+  operation: Manager['operation'],
+  subresource: string,
+): WriteScope {
+  return {
+    type: typeOfSchema(storedSchema(definition)),
+    manager: { name: session.manager, operation, apiVersion: apiVersionOf(definition.identity), subresource },
+    now: formatTime(session.transaction.nowMs),
+  };
+}
+
+/** POST: the writer owns what it wrote and what was filled in for it. */
+export function trackCreate(session: Session, definition: ResourceDefinition, draft: Draft<KubeObject>): void {
+  const given = draft.metadata.managedFields ?? [];
+  const entries = isReset(given) ? [] : given;
+  const scope = writeScope(session, definition, 'Update', '');
+  const object = { ...draft } as unknown as JsonMap;
+  // Kubernetes: what this path resets is nobody's.
+  if (definition.subresources.includes('status')) delete object.status;
+  draft.metadata.managedFields = trackUpdate(scope, blankOf(definition), object, entries);
+}
+
+/** Structs that Go writes even when nothing is in them, though the schema does not require them. */
+const ALWAYS_WRITTEN = new Set(['metadata', 'spec', 'status', 'template', 'jobTemplate', 'strategy', 'updateStrategy']);
+
+const blanks = new WeakMap<Schema, JsonMap>();
+
+/**
+ * An object of the kind before anybody wrote into it. Kubernetes: it is Go's empty one, so that a struct is not owned by
+ * whoever first sets a field in it.
+ */
+export function blankOf(definition: ResourceDefinition): JsonMap {
+  const schema = storedSchema(definition);
+  let blank = blanks.get(schema);
+  if (blank === undefined) {
+    blank = blankStruct(schema);
+    blanks.set(schema, blank);
+  }
+  return blank;
+}
+
+function blankStruct(schema: Schema): JsonMap {
+  const blank: JsonMap = {};
+  for (const { name, schema: field, required } of schema.fields?.values() ?? []) {
+    if (field.type === 'object' && (required || ALWAYS_WRITTEN.has(name))) blank[name] = blankStruct(field);
+    else if (field.type === 'list' && required) blank[name] = [];
+  }
+  return blank;
+}
+
+/**
+ * PUT and PATCH: `draft` is what the writer wants, before the server adds anything of its own.
+ * Kubernetes: an object that nobody tracks (its entries were reset) stays so until the first apply.
+ */
+export function trackChange(
+  session: Session,
+  definition: ResourceDefinition,
+  draft: KubeObject,
+  stored: KubeObject,
+  subresource: string,
+): void {
+  const { metadata } = draft;
+  const live = stored.metadata.managedFields ?? [];
+  const given = subresource === '' ? metadata.managedFields : undefined;
+  if (given !== undefined && isReset(given)) {
+    metadata.managedFields = [];
+    return;
+  }
+  const entries = given ?? live;
+  metadata.managedFields =
+    entries.length === 0
+      ? []
+      : trackUpdate(
+          writeScope(session, definition, 'Update', subresource),
+          { status: {}, ...(stored as unknown as JsonMap) },
+          { status: {}, ...(draft as unknown as JsonMap) },
+          entries,
+        );
+}
+
+/** Kubernetes: `managedFields: []` and `[{}]` mean "forget who owns what"; null and nothing mean "as it was". */
+const isReset = (entries: Entries): boolean => entries.every((entry) => Object.keys(entry).length === 0);
