@@ -13,8 +13,11 @@ import type { Pod } from '../shared/api/core.ts';
 import { DEFAULTS, LONGSHORE_VERSION } from '../shared/defaults.ts';
 import type { Welcome } from '../shared/link/protocol.ts';
 import { ApiClient } from './cli/api-client.ts';
+import { podCertificates } from './cli/pod-certificates.ts';
 import type { AgentConfig } from './config.ts';
 import { DnsServer } from './dns/server.ts';
+import { ApiForwarder } from './link/apiserver/forwarder.ts';
+import { withTrust } from './link/apiserver/trust.ts';
 import { knownToken } from './link/join.ts';
 import type { LinkSettings, ReplicaListener } from './link/link.ts';
 import { MinionLink } from './link/minion-link.ts';
@@ -40,6 +43,9 @@ const ownLabels = (config: AgentConfig): Record<string, string> => ({
   'kubernetes.io/arch': goArchitecture(),
   ...config.nodeLabels,
 });
+
+/** How often the certificate shown to pods is looked at; it is renewed a month before its end. */
+const RENEWAL_MS = 86_400_000;
 
 /** Asks the API, as this minion, for a token of a pod's service account. */
 function podTokens(settings: LinkSettings): TokenSource {
@@ -72,7 +78,8 @@ const referenceTo = ({ metadata }: Pod) => ({ apiVersion: 'v1', kind: 'Pod', nam
 export async function startAgent(config: AgentConfig, log: Logger): Promise<Agent> {
   for (const folder of [config.dataDir, config.manifestDir]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   const logTo = (part: string) => (message: string) => log.info({ part }, message);
-
+  const failing = (what: string) => (error: unknown) =>
+    log.error({ err: error }, `${what} could not be brought up to date`);
   const runtime = createDockerRuntime(config);
   const nodeIP = config.nodeIP ?? (await findNodeIP(config.server));
   const { instance } = config;
@@ -109,10 +116,18 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<Agen
     report: (change) => link.nodeChanged(change),
     now: () => Date.now(),
   });
+  const shown = await podCertificates(config.dataDir, config.nodeName, Date.now());
+  const api = new ApiForwarder({ ...linkSettings, ...shown }, log.child({ part: 'api' }));
+  const renewal = setInterval(() => {
+    podCertificates(config.dataDir, config.nodeName, Date.now()).then(
+      ({ certificate, privateKey }) => api.renew(certificate, privateKey),
+      failing('the certificate for pods'),
+    );
+  }, RENEWAL_MS);
   const keeper = new Keeper({
     runtime,
     network,
-    references: link,
+    references: { ...withTrust(link, shown.authority), services: () => link.services() },
     reporter: link,
     config,
     nodeIP: () => nodeIP,
@@ -125,9 +140,12 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<Agen
 
   await reporter.start();
 
+  let apiPort = 0;
   const startNetwork = async ({ nodeCIDR, cluster }: Welcome) => {
-    await network.start({ nodeCIDR, podCIDR: cluster.podCIDR, publicIP: nodeIP, localAddresses: [cluster.dnsIP] });
+    const localAddresses = [cluster.dnsIP, DEFAULTS.apiServiceIP];
+    await network.start({ nodeCIDR, podCIDR: cluster.podCIDR, publicIP: nodeIP, localAddresses });
     networkRuns = true;
+    apiPort = await api.listen(DEFAULTS.apiServiceIP);
     await proxy.start({ podCIDR: cluster.podCIDR, nodeAddresses: [], serviceCIDR: cluster.serviceCIDR });
     await dns.start({
       domain: cluster.domain,
@@ -142,14 +160,13 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<Agen
     const { nodeName } = config;
     const dnsIP = link.welcome()?.cluster.dnsIP ?? DEFAULTS.dnsIP;
     dns.update(services, slices);
-    return proxy.apply(translate({ services, slices, nodeName, dnsIP }));
+    const apiServer = { ip: DEFAULTS.apiServiceIP, port: apiPort };
+    return proxy.apply(translate({ services, slices, nodeName, dnsIP, apiServer }));
   };
   const applyAll = async () => {
     await network.setPeers(link.nodes());
     await applyServices();
   };
-  const failing = (what: string) => (error: unknown) =>
-    log.error({ err: error }, `${what} could not be brought up to date`);
   const onChange: ReplicaListener = (touched) => {
     if (touched.has('nodes')) network.setPeers(link.nodes()).catch(failing('the pod network'));
     if (touched.has('services')) applyServices().catch(failing('the service proxy'));
@@ -180,7 +197,8 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<Agen
       reporter.stop();
       await keeper.stop();
       await link.stop(goodbye);
-      await dns.stop();
+      clearInterval(renewal);
+      await Promise.all([dns.stop(), api.close()]);
       network.close();
     },
   };

@@ -13,10 +13,14 @@ export interface TranslateInput {
   nodeName: string;
   /** The cluster DNS address: every minion answers it itself, so it is not routed. */
   dnsIP?: string;
+  /** Where this minion itself answers for the Service default/kubernetes, whatever its EndpointSlices say. */
+  apiServer?: { ip: string; port: number };
 }
 
+const API_SERVICE = 'default/kubernetes';
+
 /** Ordered by name, so that the same objects always give the same routes. */
-export function translate({ services, slices, nodeName, dnsIP }: TranslateInput): ServiceRoute[] {
+export function translate({ services, slices, nodeName, dnsIP, apiServer }: TranslateInput): ServiceRoute[] {
   const slicesOf = new Map<string, EndpointSlice[]>();
   for (const slice of slices) {
     const service = slice.metadata.labels?.[SERVICE_NAME_LABEL];
@@ -32,7 +36,12 @@ export function translate({ services, slices, nodeName, dnsIP }: TranslateInput)
     if (addresses.length === 0) continue;
     const key = `${service.metadata.namespace}/${service.metadata.name}`;
     for (const port of service.spec.ports ?? []) {
-      routes.push(routeOf(service, port, addresses, slicesOf.get(key) ?? [], nodeName));
+      const route = routeOf(service, port, addresses, slicesOf.get(key) ?? [], nodeName);
+      if (key === API_SERVICE && apiServer !== undefined) {
+        route.endpoints = [{ ...apiServer, local: true }];
+        route.localEndpoints = route.endpoints;
+      }
+      routes.push(route);
     }
   }
   return routes.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));

@@ -42,11 +42,11 @@ async function exportKey(key: CryptoKey): Promise<string> {
   return `${PemConverter.encode(await crypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY')}\n`;
 }
 
-export async function createAuthority(nowMs: number): Promise<KeyPair> {
+export async function createAuthority(nowMs: number, name = 'longshore'): Promise<KeyPair> {
   const keys = await crypto.subtle.generateKey(CURVE, true, ['sign', 'verify']);
   const certificate = await X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
-    name: 'CN=longshore',
+    name: `CN=${name}`,
     notBefore: new Date(nowMs - DAY_MS),
     notAfter: new Date(nowMs + AUTHORITY_DAYS * DAY_MS),
     keys,
@@ -110,11 +110,18 @@ export function isStillGood(pem: string, authorityPem: string, names: readonly s
   );
 }
 
+export type CertificateFiles = Pick<Layout, 'pki' | 'caCertificate' | 'caKey' | 'serverCertificate' | 'serverKey'>;
+
 /** Makes what is missing or stale on disk, keeps the rest. The authority is never replaced: clients trust it. */
-export async function ensureCertificates(layout: Layout, names: readonly string[], nowMs: number): Promise<void> {
+export async function ensureCertificates(
+  layout: CertificateFiles,
+  names: readonly string[],
+  nowMs: number,
+  authorityName?: string,
+): Promise<void> {
   mkdirSync(layout.pki, { recursive: true, mode: 0o700 });
   if (!existsSync(layout.caCertificate) || !existsSync(layout.caKey)) {
-    const made = await createAuthority(nowMs);
+    const made = await createAuthority(nowMs, authorityName);
     writeSecretFile(layout.caKey, made.privateKey);
     writeSecretFile(layout.caCertificate, made.certificate);
   }

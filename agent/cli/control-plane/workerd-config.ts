@@ -87,6 +87,7 @@ ${OBJECT_CLASSES.map((each) => `    (name = ${text(each.binding)}, durableObject
     (name = "ROOT_SECRET", text = ${embed(layout.rootSecret)}),
     (name = "PUBLIC_URL", text = ${text(settings.publicUrl)}),
     (name = "API_URL", text = ${text(settings.apiUrl)}),
+    (name = "CA_CERTIFICATE", text = ${embed(layout.caCertificate)}),
     (name = "ASSETS", service = "assets"),
   ],
 );

@@ -125,3 +125,28 @@ describe('a Service', () => {
     expect(routes([balanced])[0]?.externalAddresses).toEqual(['192.0.2.9']);
   });
 });
+
+describe('the Service default/kubernetes', () => {
+  const api = () => {
+    const made = service('kubernetes', { clusterIP: '10.96.0.1', ports: [{ name: 'https', port: 443 }] });
+    return { ...made, metadata: { ...made.metadata, namespace: 'default' } };
+  };
+
+  test('leads to the minion itself, whatever its slices say', () => {
+    const apiServer = { ip: '10.96.0.1', port: 40123 };
+    const slices = [slice('kubernetes', [endpoint('192.0.2.1')])];
+    const [route] = translate({ services: [api()], slices, nodeName: 'here', apiServer });
+    expect(route).toMatchObject({ addresses: ['10.96.0.1'], port: 443, endpoints: [{ ...apiServer, local: true }] });
+  });
+
+  test('of another namespace is like any other', () => {
+    const other = { ...api(), metadata: { ...api().metadata, namespace: 'elsewhere' } };
+    const [route] = translate({
+      services: [other],
+      slices: [],
+      nodeName: 'here',
+      apiServer: { ip: '10.96.0.1', port: 40123 },
+    });
+    expect(route?.endpoints).toEqual([]);
+  });
+});

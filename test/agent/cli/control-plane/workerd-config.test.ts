@@ -35,6 +35,7 @@ const worker :Workerd.Worker = (
     (name = "ROOT_SECRET", text = embed "../root-secret"),
     (name = "PUBLIC_URL", text = "http://{name}.{namespace}.localhost:8080"),
     (name = "API_URL", text = "https://127.0.0.1:6443"),
+    (name = "CA_CERTIFICATE", text = embed "../pki/ca.crt"),
     (name = "ASSETS", service = "assets"),
   ],
 );
