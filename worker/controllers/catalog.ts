@@ -2,6 +2,7 @@
 import { clusterRoleAggregation } from './clusterrole-aggregation.ts';
 import type { Controller } from './controller.ts';
 import { cronJobs } from './cronjobs.ts';
+import { daemonSets } from './daemonsets.ts';
 import { deployments } from './deployments.ts';
 import { endpointSlices } from './endpointslices.ts';
 import { events } from './events.ts';
@@ -17,6 +18,7 @@ import { replicaSets, replicationControllers } from './replicasets.ts';
 import { createRootCA } from './root-ca.ts';
 import { serviceAccounts } from './serviceaccounts.ts';
 import { createServices } from './services.ts';
+import { statefulSets } from './statefulsets.ts';
 import type { Surroundings } from './surroundings.ts';
 import { taintEviction } from './taint-eviction.ts';
 
@@ -35,6 +37,8 @@ export function createControllers(surroundings: Surroundings): Controller[] {
     deployments,
     replicaSets,
     replicationControllers,
+    statefulSets,
+    daemonSets,
     jobs,
     cronJobs,
     finishedJobs,

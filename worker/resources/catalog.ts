@@ -12,10 +12,12 @@ import { COMPONENT_STATUSES_DEFINITION } from './componentstatuses.ts';
 import { CONFIG_MAPS_DEFINITION } from './configmaps.ts';
 import { CONTROLLER_REVISIONS_DEFINITION } from './controllerrevisions.ts';
 import { CRON_JOBS_DEFINITION } from './cronjobs.ts';
+import { CUSTOM_RESOURCE_DEFINITIONS_DEFINITION } from './customresourcedefinitions.ts';
 import { CSI_DRIVERS_DEFINITION } from './csidrivers.ts';
 import { CSI_NODES_DEFINITION } from './csinodes.ts';
 import { CSI_STORAGE_CAPACITIES_DEFINITION } from './csistoragecapacities.ts';
-import type { JsonObject, ResourceDefinition } from './definition.ts';
+import { DAEMON_SETS_DEFINITION } from './daemonsets.ts';
+import type { JsonObject, ResourceDefinition, Subresource } from './definition.ts';
 import { DEPLOYMENTS_DEFINITION } from './deployments.ts';
 import { DEVICE_CLASSES_DEFINITION } from './deviceclasses.ts';
 import { ENDPOINTS_DEFINITION } from './endpoints.ts';
@@ -53,6 +55,7 @@ import { SECRETS_DEFINITION } from './secrets.ts';
 import { SERVICE_ACCOUNTS_DEFINITION } from './serviceaccounts.ts';
 import { SERVICE_CIDRS_DEFINITION } from './servicecidrs.ts';
 import { SERVICES_DEFINITION } from './services.ts';
+import { STATEFUL_SETS_DEFINITION } from './statefulsets.ts';
 import { STORAGE_CLASSES_DEFINITION } from './storageclasses.ts';
 import { schemaOfStructural } from './structural.ts';
 import { VOLUME_ATTACHMENTS_DEFINITION } from './volumeattachments.ts';
@@ -72,8 +75,10 @@ export const DEFINITIONS: readonly ResourceDefinition[] = [
   SERVICE_ACCOUNTS_DEFINITION,
   SERVICES_DEFINITION,
   CONTROLLER_REVISIONS_DEFINITION,
+  DAEMON_SETS_DEFINITION,
   DEPLOYMENTS_DEFINITION,
   REPLICA_SETS_DEFINITION,
+  STATEFUL_SETS_DEFINITION,
   CRON_JOBS_DEFINITION,
   JOBS_DEFINITION,
   LEASES_DEFINITION,
@@ -110,6 +115,7 @@ export const DEFINITIONS: readonly ResourceDefinition[] = [
   RESOURCE_CLAIM_TEMPLATES_DEFINITION,
   RESOURCE_SLICES_DEFINITION,
   ...REVIEWS,
+  CUSTOM_RESOURCE_DEFINITIONS_DEFINITION,
   HOOKS_DEFINITION,
 ];
 
@@ -119,6 +125,9 @@ export interface ServedResource {
   /** As asked for; differs from the definition's own where it is `alsoServedAs`. */
   identity: Identity;
   schema: Schema;
+  listKind: string;
+  /** Paths below an object. A second form of a built-in resource has none of its own. */
+  subresources: readonly Subresource[];
   /** Set where the served form is not the stored one. */
   convert?: { fromStored(object: JsonObject): JsonObject; toStored(object: JsonObject): JsonObject } | undefined;
 }
@@ -153,16 +162,29 @@ function servedForms(resource: ResourceDefinition): ServedResource[] {
       },
     };
   };
-  return [
-    lazily(() => schemaOf(resource), { definition: resource, identity: resource.identity }),
-    ...(resource.alsoServedAs ?? []).map((form) =>
-      lazily(() => definition(form.schema), {
-        definition: resource,
-        identity: form.identity,
-        convert: form as unknown as NonNullable<ServedResource['convert']>,
-      }),
-    ),
-  ];
+  const { fromStored, listKind, subresources } = resource;
+  const own = lazily(() => schemaOf(resource), {
+    definition: resource,
+    identity: resource.identity,
+    listKind,
+    subresources,
+    convert:
+      fromStored === undefined
+        ? undefined
+        : { fromStored: fromStored as (object: unknown) => JsonObject, toStored: (object) => object },
+  });
+  const others = (resource.alsoServedAs ?? []).map((form) => {
+    const { identity } = form;
+    const custom = form.definition as ResourceDefinition | undefined;
+    return lazily(() => (custom === undefined ? definition(form.schema) : schemaOf({ ...custom, identity })), {
+      definition: custom ?? resource,
+      identity,
+      listKind: custom?.listKind ?? `${identity.kind}List`,
+      subresources: custom?.subresources ?? [],
+      convert: form as unknown as NonNullable<ServedResource['convert']>,
+    });
+  });
+  return resource.unserved ? others : [own, ...others];
 }
 
 export function catalogOf(

@@ -1,8 +1,9 @@
 /** `apps/v1 Deployment`. Rolling out is `controllers/deployment.ts`. Source: kubernetes, pkg/apis/apps validation and defaults. */
 import { DEPLOYMENTS, type Deployment } from '../../shared/api/apps.ts';
-import type { Draft, IntOrString, StatusCause } from '../../shared/api/meta.ts';
+import type { Draft, StatusCause } from '../../shared/api/meta.ts';
 import { forbiddenField, invalidValue, notSupported } from '../../shared/errors.ts';
 import { formatLabelSelector } from '../../shared/selectors.ts';
+import { isZeroAmount, validateAmount } from './amounts.ts';
 import { AGE, NAME, text } from './columns.ts';
 import { isSame } from './data-validation.ts';
 import type { ResourceDefinition } from './definition.ts';
@@ -28,24 +29,6 @@ function applyDefaults(draft: Draft<Deployment>): void {
   if (spec.template) defaultPodTemplate(spec.template);
 }
 
-const percentOf = (value: IntOrString): number | undefined =>
-  typeof value === 'string' && /^\d+%$/.test(value) ? Number(value.slice(0, -1)) : undefined;
-
-function validateAmount(value: IntOrString | undefined, path: string, atMostAll: boolean): StatusCause[] {
-  if (value === undefined) return [];
-  if (typeof value === 'number') return validateCount(value, path);
-  const percent = percentOf(value);
-  if (percent === undefined) {
-    const text =
-      "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')";
-    return [invalidValue(path, value, text)];
-  }
-  return atMostAll && percent > 100 ? [invalidValue(path, value, 'must not be greater than 100%')] : [];
-}
-
-const isZero = (value: IntOrString | undefined): boolean =>
-  value === 0 || (value !== undefined && percentOf(value) === 0);
-
 function validateStrategy(spec: Deployment['spec']): StatusCause[] {
   const { type, rollingUpdate } = spec.strategy ?? {};
   if (!STRATEGIES.includes(type ?? '')) return [notSupported('spec.strategy.type', type ?? '', STRATEGIES)];
@@ -59,7 +42,7 @@ function validateStrategy(spec: Deployment['spec']): StatusCause[] {
     ...validateAmount(maxUnavailable, `${path}.maxUnavailable`, true),
     ...validateAmount(maxSurge, `${path}.maxSurge`, false),
   ];
-  if (isZero(maxUnavailable) && isZero(maxSurge)) {
+  if (isZeroAmount(maxUnavailable) && isZeroAmount(maxSurge)) {
     causes.push(invalidValue(`${path}.maxUnavailable`, maxUnavailable, 'may not be 0 when `maxSurge` is 0'));
   }
   return causes;
