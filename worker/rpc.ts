@@ -5,7 +5,7 @@
 import type { Status } from '../shared/api/meta.ts';
 import type { UserInfo } from './env.ts';
 
-/** Base64url JSON of UserInfo; set by the Worker after authentication, never taken from outside. */
+/** UserInfo as JSON in ASCII; set by the Worker after authentication, never taken from outside. */
 export const USER_HEADER = 'x-longshore-user';
 /** Which cluster: an object cannot always tell its own name. */
 export const CLUSTER_HEADER = 'x-longshore-cluster';

@@ -29,16 +29,36 @@ function splitTemplate(template: string): { host: string; path: string } {
   return { host: host.replace(/:\d+$/, ''), path };
 }
 
+interface Template {
+  host: string;
+  hostPattern: RegExp | undefined;
+  pathPattern: RegExp;
+}
+
+/** A template is taken apart once: every request of the API is held against it. */
+const templates = new Map<string, Template>();
+
+function templateOf(text: string): Template {
+  let known = templates.get(text);
+  if (known === undefined) {
+    const { host, path } = splitTemplate(text);
+    // The port says which door was used, not which Service is meant.
+    const hostPattern = host.includes('{name}') ? pattern(host, '$') : undefined;
+    known = { host, hostPattern, pathPattern: pattern(path.replace(/\/$/, ''), '(?=/|$)') };
+    templates.set(text, known);
+  }
+  return known;
+}
+
 /** undefined: the URL is not a public one. */
 export function matchPublic(template: string, url: URL): PublicRoute | undefined {
-  const { host, path } = splitTemplate(template);
+  const { host, hostPattern, pathPattern } = templateOf(template);
   const target = `${url.pathname}${url.search}`;
-  if (host.includes('{name}')) {
-    // The port says which door was used, not which Service is meant.
-    const match = pattern(host, '$').exec(url.hostname);
+  if (hostPattern !== undefined) {
+    const match = hostPattern.exec(url.hostname);
     return match?.groups && route(match.groups, target, '');
   }
-  const match = pattern(path.replace(/\/$/, ''), '(?=/|$)').exec(url.pathname);
+  const match = pathPattern.exec(url.pathname);
   if (!match?.groups || host !== url.hostname) return undefined;
   const rest = target.slice(match[0].length);
   return route(match.groups, rest.startsWith('/') ? rest : `/${rest}`, match[0]);

@@ -2,6 +2,28 @@
 import type { Status } from '../../shared/api/meta.ts';
 import { internalError, StatusError } from '../../shared/errors.ts';
 
+const AUDIT_ID = 'audit-id';
+
+/** Flow control is the platform's; the headers tell clients that they need not throttle themselves. */
+const FLOW_HEADERS = Object.entries({
+  'x-kubernetes-pf-flowschema-uid': '6b1a1a5e-3f0e-4c11-9e0b-6c6f6e677368',
+  'x-kubernetes-pf-prioritylevel-uid': '0f3c7d52-8a44-4f6e-8a57-6f7265000001',
+});
+
+const auditIdOf = (headers: Headers): string => {
+  const given = headers.get(AUDIT_ID) ?? '';
+  return /^[\x21-\x7e]{1,64}$/.test(given) ? given : crypto.randomUUID();
+};
+
+/** A 101 needs none: copying it for them would lose its socket. */
+export const hasApiHeaders = (response: Response): boolean => response.status === 101 || response.headers.has(AUDIT_ID);
+
+/** What is on every answer of the API. Set where the answer is made: on its way it cannot be changed without a copy. */
+export function setApiHeaders(request: Headers, { headers }: Response): void {
+  headers.set(AUDIT_ID, auditIdOf(request));
+  for (const [name, value] of FLOW_HEADERS) headers.set(name, value);
+}
+
 /** Unknown ones a proxy or tool may cache otherwise. */
 const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-cache, private' };
 

@@ -10,7 +10,7 @@ import { DATA_PATH } from '../../shared/link/protocol.ts';
 import type { Env, UserInfo } from '../env.ts';
 import { statusErrorOf } from '../links/tunnel.ts';
 import { BASE_PATH_HEADER, CLUSTER_HEADER, USER_HEADER } from '../rpc.ts';
-import { errorAnswer } from './answers.ts';
+import { errorAnswer, hasApiHeaders, setApiHeaders } from './answers.ts';
 import { authenticate, encodeUser, trustOf } from './authentication.ts';
 import { attributesOf, forbiddenError } from './authorization.ts';
 import { readBody } from './body.ts';
@@ -27,12 +27,6 @@ import { watchAnswer } from './watch.ts';
 
 const CLUSTER_PATH = /^\/clusters\/([^/]+)(\/.*)?$/;
 const CLUSTER_NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-
-/** Flow control is the platform's; the headers tell clients that they need not throttle themselves. */
-const FLOW_HEADERS = {
-  'x-kubernetes-pf-flowschema-uid': '6b1a1a5e-3f0e-4c11-9e0b-6c6f6e677368',
-  'x-kubernetes-pf-prioritylevel-uid': '0f3c7d52-8a44-4f6e-8a57-6f7265000001',
-};
 
 interface Target {
   cluster: string;
@@ -127,7 +121,7 @@ async function callerOf({ env, req }: Exchange): Promise<Caller> {
 async function ask(context: Exchange, path: string, init: RequestInit): Promise<Response> {
   const { env } = context;
   const { user, target } = context.get('caller');
-  const headers = new Headers(init.headers);
+  const headers = init.headers instanceof Headers ? init.headers : new Headers(init.headers);
   headers.set(USER_HEADER, encodeUser(user));
   headers.set(CLUSTER_HEADER, target.cluster);
   headers.set(BASE_PATH_HEADER, target.basePath);
@@ -188,16 +182,10 @@ function forwardedHeaders(headers: Headers): Headers {
   return forwarded;
 }
 
-/** On every answer of the API. A 101 stays as it is: copying it would lose its socket. */
+/** An answer of the object has its headers already; one that was made here, or by a Relay, gets them on a copy. */
 export function withApiHeaders(request: Request, response: Response): Response {
-  if (response.status === 101) return response;
+  if (hasApiHeaders(response)) return response;
   const answer = new Response(response.body, response);
-  answer.headers.set('audit-id', auditIdOf(request.headers));
-  for (const [name, value] of Object.entries(FLOW_HEADERS)) answer.headers.set(name, value);
+  setApiHeaders(request.headers, answer);
   return answer;
 }
-
-const auditIdOf = (headers: Headers): string => {
-  const given = headers.get('audit-id') ?? '';
-  return /^[\x21-\x7e]{1,64}$/.test(given) ? given : crypto.randomUUID();
-};

@@ -122,21 +122,32 @@ export async function authenticate(
 
 // ---- The caller, from the Worker to the object ---------------------------------------------------------------------
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+/** The same callers come again and again: each is written and read once. */
+const written = new WeakMap<UserInfo, string>();
+const read = new Map<string, UserInfo>();
 
+/** JSON, with everything beyond ASCII escaped: a header has no room for it. */
 export function encodeUser(user: UserInfo): string {
-  const bytes = encoder.encode(JSON.stringify(user));
-  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '');
+  let text = written.get(user);
+  if (text === undefined) {
+    text = JSON.stringify(user).replace(
+      /[^\x20-\x7e]/g,
+      (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    );
+    written.set(user, text);
+  }
+  return text;
 }
 
-/** Only the Worker sets the header; a request without one is nobody's. */
+/** Only the Worker sets the header; a request without one is nobody's. What is given is shared: nobody may change it. */
 export function decodeUser(headers: Headers): UserInfo {
   const text = headers.get(USER_HEADER);
   if (text === null) return ANONYMOUS;
-  const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
-  return JSON.parse(decoder.decode(Uint8Array.from(binary, (character) => character.charCodeAt(0)))) as UserInfo;
+  let user = read.get(text);
+  if (user === undefined) {
+    user = JSON.parse(text) as UserInfo;
+    if (read.size >= MAX_KEPT) read.clear();
+    read.set(text, user);
+  }
+  return user;
 }

@@ -10,7 +10,7 @@ import type { KeyspaceWatches } from '../links/keyspace-watches.ts';
 import type { Minions } from '../links/minions.ts';
 import type { Watches, WatchRequest } from '../links/watches.ts';
 import { BASE_PATH_HEADER } from '../rpc.ts';
-import { errorAnswer, pageNotFound } from './answers.ts';
+import { errorAnswer, hasApiHeaders, pageNotFound, setApiHeaders } from './answers.ts';
 import { decodeUser } from './authentication.ts';
 import { attributesOf, authorize, forbiddenError } from './authorization.ts';
 import { answerDiscovery } from './discovery.ts';
@@ -39,6 +39,12 @@ const KEYSPACE_PATH = '/v3/';
 
 /** Always an answer: errors become a Status here, for they do not keep their class on the way to the Worker. */
 export async function answerClusterRequest(parts: ClusterParts, request: Request): Promise<Response> {
+  const answer = await answerOf(parts, request);
+  if (!hasApiHeaders(answer)) setApiHeaders(request.headers, answer);
+  return answer;
+}
+
+async function answerOf(parts: ClusterParts, request: Request): Promise<Response> {
   const { path, query } = splitTarget(request.url);
   try {
     const user = decodeUser(request.headers);

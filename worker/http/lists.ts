@@ -4,7 +4,7 @@
  * for they are computed.
  */
 import { apiVersionOf, groupResourceOf, type KubeObject, type ListMeta } from '../../shared/api/meta.ts';
-import { notFound, resourceVersionTooLarge, StatusError } from '../../shared/errors.ts';
+import { badRequest, notFound, resourceVersionTooLarge, StatusError } from '../../shared/errors.ts';
 import { parseSelection, type Selection } from '../registry/selection.ts';
 import { columnDefinitions, type IncludeObject, partialMetadata, tableOf, tableRow } from '../registry/table.ts';
 import type { ServedResource } from '../resources/catalog.ts';
@@ -65,7 +65,8 @@ export function objectAnswer(
 
 /** @throws StatusError 504 for a revision that is still to come. */
 export function requireReached(reader: Reader, revision: number): void {
-  if (revision > reader.revision) throw resourceVersionTooLarge(revision, reader.revision);
+  // No revision, or 0, is always reached: most reads ask for none, and need not look.
+  if (revision > 0 && revision > reader.revision) throw resourceVersionTooLarge(revision, reader.revision);
 }
 
 export function getObject(
@@ -111,9 +112,8 @@ function shapeOf(parts: ReadParts, served: ServedResource, form: AnswerForm, que
       tail: ']}\n',
     };
   }
-  const kind = served.convert === undefined ? served.definition.listKind : `${served.identity.kind}List`;
   return {
-    head: (metadata) => `${open(kind, apiVersionOf(served.identity), metadata)},"items":[`,
+    head: (metadata) => `${open(served.listKind, apiVersionOf(served.identity), metadata)},"items":[`,
     item: (stored) => servedText(served, stored.text),
     tail: ']}\n',
   };
@@ -183,6 +183,9 @@ export function listObjects(
   const selection = parseSelection(definition, options.labelSelector, options.fieldSelector);
   const from = options.continue === '' ? undefined : parseContinue(options.continue);
   const asked = parseResourceVersion(options.resourceVersion);
+  if (from !== undefined && asked > 0) {
+    throw badRequest('specifying resource version is not allowed when using continue');
+  }
   requireReached(reader, asked);
   // Kubernetes: a limit with a resourceVersion means that very revision, as it always did.
   const exact =
