@@ -11,7 +11,16 @@
  */
 import { expired, resourceVersionTooLarge, tooLarge } from '../../shared/errors.ts';
 import { formatEntries, normaliseEntries, parseEntries, writeIndex } from './entries.ts';
-import { changesAfter, compactTo, countObjects, getObject, listObjects, positionOf, revisionAt } from './history.ts';
+import {
+  changesAfter,
+  compactTo,
+  countObjects,
+  getObject,
+  listObjects,
+  positionOf,
+  revisionAt,
+  textBefore,
+} from './history.ts';
 import { openSchema } from './schema.ts';
 import type { Sql } from './sql.ts';
 import {
@@ -73,6 +82,7 @@ export class SqliteStore implements Store {
   /** Calls not yet made for what was committed; exists while they are being made. */
   #calling: (() => void)[] | undefined;
   #open: OpenTransaction | undefined;
+  #transactions = 0;
 
   constructor(sql: Sql, options: SqliteStoreOptions) {
     this.#sql = sql;
@@ -87,6 +97,10 @@ export class SqliteStore implements Store {
 
   get compactedRevision(): number {
     return positionOf(this.#sql).compacted;
+  }
+
+  get transactions(): number {
+    return this.#transactions;
   }
 
   get epoch(): string {
@@ -110,6 +124,10 @@ export class SqliteStore implements Store {
     if (revision > newest) throw resourceVersionTooLarge(revision, newest);
     if (revision < compacted) throw expired(`too old resource version: ${revision} (${compacted})`);
     return { [Symbol.iterator]: () => changesAfter(this.#sql, revision, filter) };
+  }
+
+  textBefore(revision: number): string | undefined {
+    return textBefore(this.#sql, revision);
   }
 
   transact<T>(body: (transaction: Transaction) => Synchronous<T>): T {
@@ -156,6 +174,8 @@ export class SqliteStore implements Store {
       writing: false,
     };
     this.#open = open;
+    this.#transactions += 1;
+    let committed = false;
     let result: T;
     try {
       result = this.#sql.transaction(() => {
@@ -163,9 +183,10 @@ export class SqliteStore implements Store {
         this.#work.spill();
         return value;
       });
+      committed = true;
     } finally {
       this.#open = undefined;
-      this.#work.forget();
+      this.#work.ended(committed);
     }
     const { changes } = open;
     const calls = changes.length === 0 ? [] : this.#listeners.map((listener) => () => listener(changes));
@@ -224,6 +245,7 @@ export class SqliteStore implements Store {
       list: (query) => store.list(query),
       count: (query) => store.count(query),
       changesSince: (revision, filter) => store.changesSince(revision, filter),
+      textBefore: (revision) => store.textBefore(revision),
       put: (key, entries, serialise, expected) => store.#put(opened(), key, entries, serialise, expected),
       delete: (key, serialise, expected) => store.#delete(opened(), key, serialise, expected),
       afterCommit: (callback) => opened().afterCommit.push(callback),

@@ -84,6 +84,8 @@ export interface Reader {
   list(query: ListQuery): ListPage;
   count(query: Omit<ListQuery, 'after' | 'limit' | 'atRevision'>): number;
   changesSince(revision: number, filter?: { resource?: ResourceName; namespace?: string }): Iterable<Change>;
+  /** The text that the change of this revision superseded; undefined when there was none, or when it is compacted. */
+  textBefore(revision: number): string | undefined;
 }
 
 /** Refuses at compile time a body that awaits: a transaction is one synchronous turn. */
@@ -119,6 +121,8 @@ export interface Transaction extends Reader {
 }
 
 export interface Store extends Reader {
+  /** How many transactions there were since this store was made: while it stays the same, nothing was written. */
+  readonly transactions: number;
   transact<T>(body: (transaction: Transaction) => Synchronous<T>): T;
   /** A listener that throws is reported and harms nobody. One that writes is heard of after all heard what it answers to. */
   onCommit(listener: (changes: readonly Change[]) => void): void;

@@ -17,6 +17,8 @@ export class WorkTable {
   readonly #sql: Sql;
   /** Queued in the open transaction, in order of arrival; always due earlier than the key's row, if it has one. */
   readonly #pending = new Map<string, Pending>();
+  /** No row is due before this; undefined when nobody looked yet. So a table without work is not asked at every write. */
+  #noneBeforeMs: number | undefined;
   /** What `#pending` held before each change of it, newest last: savepoints roll back by it. */
   #journal: { id: string; before: Pending | undefined }[] = [];
 
@@ -38,11 +40,7 @@ export class WorkTable {
   }
 
   due(nowMs: number, limit: number): WorkItem[] {
-    const rows = this.#sql.all<WorkItem>(
-      'SELECT queue, key, due_ms AS dueMs, attempts FROM work WHERE due_ms <= ? ORDER BY due_ms LIMIT ?',
-      nowMs,
-      limit + this.#pending.size,
-    );
+    const rows = this.#dueRows(nowMs, limit + this.#pending.size);
     if (this.#pending.size === 0) return rows;
     const items = rows.filter((row) => !this.#pending.has(idOf(row.queue, row.key)));
     for (const { queue, key, dueMs, attempts } of this.#pending.values()) {
@@ -52,8 +50,7 @@ export class WorkTable {
   }
 
   nextDueMs(): number | undefined {
-    const row = this.#sql.all<{ dueMs: number | null }>('SELECT min(due_ms) AS dueMs FROM work')[0];
-    let next = row?.dueMs ?? undefined;
+    let next = this.#noneBeforeMs === Number.POSITIVE_INFINITY ? undefined : this.#firstRowMs();
     for (const { dueMs } of this.#pending.values()) if (next === undefined || dueMs < next) next = dueMs;
     return next;
   }
@@ -63,6 +60,7 @@ export class WorkTable {
     const pending = this.#pending.get(id);
     if (pending !== undefined) this.#set(id, undefined);
     if (retryAtMs !== undefined) {
+      this.#rowAt(retryAtMs);
       this.#sql.run(
         `INSERT INTO work (queue, key, due_ms, attempts) VALUES (?, ?, ?, ?)
          ON CONFLICT (queue, key) DO UPDATE SET due_ms = excluded.due_ms, attempts = excluded.attempts`,
@@ -89,11 +87,13 @@ export class WorkTable {
       else this.#pending.set(id, before);
     }
     this.#journal.length = mark;
+    this.#noneBeforeMs = undefined;
   }
 
   /** Writes what is left as rows; part of the commit. */
   spill(): void {
     for (const { queue, key, dueMs, attempts } of this.#pending.values()) {
+      this.#rowAt(dueMs);
       this.#sql.run(
         `INSERT INTO work (queue, key, due_ms, attempts) VALUES (?, ?, ?, ?)
          ON CONFLICT (queue, key) DO UPDATE SET due_ms = excluded.due_ms WHERE excluded.due_ms < work.due_ms`,
@@ -106,9 +106,33 @@ export class WorkTable {
   }
 
   /** The transaction is over, one way or the other. */
-  forget(): void {
+  ended(committed: boolean): void {
     this.#pending.clear();
     this.#journal = [];
+    // Rows that were taken off may be back.
+    if (!committed) this.#noneBeforeMs = undefined;
+  }
+
+  #dueRows(nowMs: number, limit: number): WorkItem[] {
+    if (this.#noneBeforeMs !== undefined && this.#noneBeforeMs > nowMs) return [];
+    const rows = this.#sql.all<WorkItem>(
+      'SELECT queue, key, due_ms AS dueMs, attempts FROM work WHERE due_ms <= ? ORDER BY due_ms LIMIT ?',
+      nowMs,
+      limit,
+    );
+    if (rows.length === 0) this.#firstRowMs();
+    return rows;
+  }
+
+  #firstRowMs(): number | undefined {
+    const row = this.#sql.all<{ dueMs: number | null }>('SELECT min(due_ms) AS dueMs FROM work')[0];
+    this.#noneBeforeMs = row?.dueMs ?? Number.POSITIVE_INFINITY;
+    return row?.dueMs ?? undefined;
+  }
+
+  /** A row is about to be written. */
+  #rowAt(dueMs: number): void {
+    if (this.#noneBeforeMs !== undefined && dueMs < this.#noneBeforeMs) this.#noneBeforeMs = dueMs;
   }
 
   #row(queue: string, key: string): { dueMs: number; attempts: number } | undefined {
