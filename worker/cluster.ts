@@ -44,6 +44,8 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
   #parts: Parts | undefined;
   /** When the alarm is set for, as far as this instance knows. */
   #alarmMs: number | null = null;
+  /** How many transactions there had been when a turn last ended properly; none yet. */
+  #endedAt = -1;
   /** The revision at which history was last looked through, as far as this instance knows. */
   #compactedAt = 0;
 
@@ -240,6 +242,10 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
 
   /** After each turn: a step of compaction when enough was written, and the alarm for what is due later. */
   async #endTurn({ plane, rounds }: Parts): Promise<void> {
+    const { transactions } = plane.store;
+    // A turn that only read leaves nothing to see to.
+    if (transactions === this.#endedAt) return;
+    this.#endedAt = transactions;
     const { revision } = plane.store;
     if (revision - this.#compactedAt >= COMPACTION.stepRevisions) {
       this.#compactedAt = revision;
