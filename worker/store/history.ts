@@ -286,6 +286,11 @@ function changeOf(row: ChangeRow): Change {
   return { type, resource, namespace, name, revision, text, entries, previousEntries };
 }
 
+export function textBefore(sql: Sql, revision: number): string | undefined {
+  const query = 'SELECT p.text FROM log l CROSS JOIN log p ON p.revision = l.previous WHERE l.revision = ?';
+  return sql.all<{ text: string }>(query, revision)[0]?.text;
+}
+
 export function* changesAfter(
   sql: Sql,
   revision: number,
