@@ -6,6 +6,7 @@ import { DurableObject } from 'cloudflare:workers';
 import { DEFAULTS } from '../shared/defaults.ts';
 import { StatusError, unauthorized } from '../shared/errors.ts';
 import { type ControlPlane, createControlPlane } from './control-plane.ts';
+import { type CertificateAuthority, createCertificateAuthority } from './controllers/certificate-authority.ts';
 import { deliver } from './controllers/hook-delivery.ts';
 import { createHookInbox } from './controllers/hook-inbox.ts';
 import { createNodeLife } from './controllers/node-life.ts';
@@ -183,6 +184,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
         publicUrl: env.PUBLIC_URL,
         apiUrl: name === DEFAULTS.clusterName ? env.API_URL : `${env.API_URL}/clusters/${name}`,
         caCertificate: env.CA_CERTIFICATE,
+        authority: () => authorityOf(env),
       },
       liveness,
       log: (entry) => console.log(JSON.stringify({ cluster: name, ...entry })),
@@ -208,7 +210,13 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
       },
       nowMs,
     });
-    const watches = new Watches({ sockets: ctx, reader: store, catalog, nowMs });
+    const watches = new Watches({
+      sockets: ctx,
+      reader: store,
+      catalog,
+      nowMs,
+      later: (step) => void setTimeout(step, 0),
+    });
     const keyspace = new KeyspaceWatches({ sockets: ctx, rpc: plane.keyspace });
     store.onCommit((changes) => {
       watches.publish(changes);
@@ -257,6 +265,12 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     this.#alarmMs = dueMs;
     await this.ctx.storage.setAlarm(dueMs);
   }
+}
+
+/** Made when a certificate is asked for, which is rare. */
+function authorityOf({ CA_CERTIFICATE: certificate, CA_KEY: key }: Env): CertificateAuthority | undefined {
+  if (!certificate || !key) return undefined;
+  return createCertificateAuthority(certificate, key, () => (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32);
 }
 
 const earliest = (a: number | undefined, b: number | undefined): number | undefined =>

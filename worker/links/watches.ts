@@ -43,6 +43,8 @@ interface Attachment extends WatchRequest {
   bookmarkMs: number;
   /** Tables: the first event has told the columns. */
   columnsTold: boolean;
+  /** The present state is still being sent, page by page; what happens meanwhile is read from history afterwards. */
+  starting: boolean;
 }
 
 export interface WatchParts {
@@ -50,6 +52,8 @@ export interface WatchParts {
   reader: Reader;
   catalog(): Catalog;
   nowMs(): number;
+  /** Calls back in a turn of its own, so that a long start does not keep everybody waiting. */
+  later(step: () => void): void;
 }
 
 type EventType = Change['type'] | 'BOOKMARK' | 'ERROR';
@@ -62,9 +66,11 @@ const BOOKMARK_MS = 60_000;
 /** Beyond this the client reads too slowly; it comes back and resumes from what it has. */
 const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
 const MAX_ATTACHMENT_CHARACTERS = 5_000;
+/** Objects of one turn of a watch's start. */
+const PAGE = 500;
 /** Initial events travel together, newline between them. */
 const BATCH_CHARACTERS = 256 * 1024;
-const CLOSE = { normal: 1000, slow: 1013 } as const;
+const CLOSE = { normal: 1000, restart: 1012, slow: 1013 } as const;
 
 /** A watcher of this instance: its attachment, read once, with the selector ready. */
 interface Watcher {
@@ -105,18 +111,13 @@ export class Watches {
       sent: this.#parts.reader.revision,
       bookmarkMs: this.#parts.nowMs(),
       columnsTold: false,
+      starting: false,
     };
     const resource = groupResourceOf(served.definition.identity);
     this.#parts.sockets.acceptWebSocket(ours, [TAG, resourceTag(resource)]);
     const watcher: Watcher = { attachment, served, selection };
     this.#known.set(ours, watcher);
-    try {
-      this.#start(ours, watcher, resource);
-    } catch (error) {
-      if (!(error instanceof StatusError)) throw error;
-      ours.send(eventText('ERROR', JSON.stringify(error.status)));
-      ours.close(CLOSE.normal, 'error');
-    }
+    this.#guarded(ours, () => this.#start(ours, watcher, resource));
     ours.serializeAttachment(watcher.attachment);
     return new Response(null, { status: 101, webSocket: theirs });
   }
@@ -126,7 +127,7 @@ export class Watches {
     for (const [resource, batch] of byResource(changes)) {
       const sockets = this.#parts.sockets.getWebSockets(resourceTag(resource));
       if (sockets.length === 0) continue;
-      const texts = new EventTexts(this.#parts.nowMs());
+      const texts = new EventTexts(this.#parts);
       for (const socket of sockets) this.#tell(socket, batch, texts);
     }
     this.#bookmark();
@@ -137,32 +138,80 @@ export class Watches {
     this.#known.delete(socket);
   }
 
+  /** What a watch cannot go on with is told as its last event. */
+  #guarded(socket: WebSocket, step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      socket.send(eventText('ERROR', JSON.stringify(error.status)));
+      socket.close(CLOSE.normal, 'error');
+    }
+  }
+
   #start(socket: WebSocket, watcher: Watcher, resource: string): void {
+    if (watcher.attachment.initial) {
+      this.#startPage(socket, watcher, resource, undefined, this.#parts.reader.revision);
+      return;
+    }
+    const batch = new Batch(socket);
+    this.#replay(watcher, resource, watcher.attachment.revision, batch);
+    batch.flush();
+  }
+
+  /** The present state as of one revision, a page a turn; then what happened since, and from there on what happens. */
+  #startPage(
+    socket: WebSocket,
+    watcher: Watcher,
+    resource: string,
+    after: { namespace: string; name: string } | undefined,
+    revision: number,
+  ): void {
+    if (after !== undefined && socket.readyState !== WebSocket.OPEN) return;
     const { attachment, selection } = watcher;
     const { reader } = this.#parts;
-    const texts = new EventTexts(this.#parts.nowMs());
+    const texts = new EventTexts(this.#parts);
     const batch = new Batch(socket);
-    if (attachment.initial) {
-      const { having, matches } = selection;
-      const page = reader.list({ resource, namespace: attachment.namespace, having, matches });
-      for (const stored of page.items) {
-        if (selection.matchesKey?.(stored.namespace, stored.name) === false) continue;
-        batch.add(texts.of('ADDED', stored, watcher));
-      }
-    } else {
-      const filter = { resource, ...(attachment.namespace === undefined ? {} : { namespace: attachment.namespace }) };
-      for (const change of reader.changesSince(attachment.revision, filter)) {
-        const type = selected(change, watcher);
-        if (type !== undefined) batch.add(texts.of(type, change, watcher));
-      }
+    const { having, matches } = selection;
+    const atRevision = after === undefined ? undefined : revision;
+    const query = { resource, namespace: attachment.namespace, having, matches, after, limit: PAGE, atRevision };
+    const items = [...reader.list(query).items];
+    for (const stored of items) {
+      if (selection.matchesKey?.(stored.namespace, stored.name) === false) continue;
+      batch.add(texts.of('ADDED', stored, watcher));
     }
-    if (attachment.endsInitial) batch.add(bookmarkText(watcher, reader.revision, true));
+    const last = items.at(-1);
+    const more = items.length === PAGE && last !== undefined;
+    if (!more) {
+      if (attachment.starting) this.#replay(watcher, resource, revision, batch);
+      attachment.sent = reader.revision;
+      if (attachment.endsInitial) batch.add(bookmarkText(watcher, reader.revision, true));
+    }
     batch.flush();
+    if (more !== attachment.starting) {
+      attachment.starting = more;
+      socket.serializeAttachment(attachment);
+    }
+    if (!more) return;
+    const next = { namespace: last.namespace, name: last.name };
+    this.#parts.later(() => {
+      this.#guarded(socket, () => this.#startPage(socket, watcher, resource, next, revision));
+    });
+  }
+
+  #replay(watcher: Watcher, resource: string, revision: number, batch: Batch): void {
+    const { namespace } = watcher.attachment;
+    const texts = new EventTexts(this.#parts);
+    const filter = { resource, ...(namespace === undefined ? {} : { namespace }) };
+    for (const change of this.#parts.reader.changesSince(revision, filter)) {
+      const type = selected(change, watcher);
+      if (type !== undefined) batch.add(texts.of(type, change, watcher));
+    }
   }
 
   #tell(socket: WebSocket, changes: readonly Change[], texts: EventTexts): void {
     const watcher = this.#watcher(socket);
-    if (watcher === undefined) return;
+    if (watcher === undefined || watcher.attachment.starting) return;
     const told = watcher.attachment.columnsTold;
     for (const change of changes) {
       const type = selected(change, watcher);
@@ -179,6 +228,11 @@ export class Watches {
     if (known !== undefined) return known;
     const attachment = attachmentOf(socket);
     if (attachment === undefined) return undefined;
+    if (attachment.starting) {
+      // Its start was lost with the object's memory: the client begins again.
+      socket.close(CLOSE.restart, 'the control plane restarted');
+      return undefined;
+    }
     const served = this.#parts.catalog().findResource(attachment.group, attachment.version, attachment.resource);
     if (served === undefined) {
       socket.close(CLOSE.normal, 'the resource is gone');
@@ -198,7 +252,7 @@ export class Watches {
     const { revision } = this.#parts.reader;
     for (const socket of this.#parts.sockets.getWebSockets(TAG)) {
       const watcher = this.#watcher(socket);
-      if (watcher === undefined || !watcher.attachment.bookmarks) continue;
+      if (watcher === undefined || watcher.attachment.starting || !watcher.attachment.bookmarks) continue;
       if (nowMs - watcher.attachment.bookmarkMs < BOOKMARK_MS || watcher.attachment.sent >= revision) continue;
       socket.send(bookmarkText(watcher, revision, false));
       Object.assign(watcher.attachment, { sent: revision, bookmarkMs: nowMs });
@@ -242,29 +296,45 @@ function bookmarkText({ attachment, served }: Watcher, revision: number, endsIni
   return eventText('BOOKMARK', JSON.stringify(table));
 }
 
+/** Metadata comes first in what is stored, and no name before it can hold a quote. */
+const atRevision = (text: string, revision: number): string =>
+  text.replace(/"resourceVersion":"\d+"/, `"resourceVersion":"${revision}"`);
+
 const partialKind = (apiVersion: string) => ({ kind: 'PartialObjectMetadata', apiVersion });
 
 /** Each event is written once a form, for all watchers of it. */
 class EventTexts {
   readonly #nowMs: number;
+  readonly #reader: Reader;
   readonly #written = new Map<string, string>();
 
-  constructor(nowMs: number) {
-    this.#nowMs = nowMs;
+  constructor({ nowMs, reader }: Pick<WatchParts, 'nowMs' | 'reader'>) {
+    this.#nowMs = nowMs();
+    this.#reader = reader;
   }
 
-  of(type: Change['type'], stored: StoredObject, watcher: Watcher): string {
+  of(type: Change['type'], stored: StoredObject | Change, watcher: Watcher): string {
     const { attachment } = watcher;
     const first = attachment.as === 'Table' && !attachment.columnsTold;
     const form = `${attachment.as} ${attachment.metaVersion} ${attachment.include} ${attachment.group}/${attachment.version} ${first}`;
     const key = `${stored.revision} ${stored.namespace}/${stored.name} ${type} ${form}`;
     let text = this.#written.get(key);
     if (text === undefined) {
-      text = eventText(type, this.#object(stored, watcher, first));
+      text = eventText(type, this.#object(this.#lastSelected(type, stored), watcher, first));
       this.#written.set(key, text);
     }
     if (first) attachment.columnsTold = true;
     return text;
+  }
+
+  /**
+   * Kubernetes: an object that no longer matches is shown as it last did, at the revision at which it ceased to, so that
+   * the selector of the watch still finds it.
+   */
+  #lastSelected(type: Change['type'], stored: StoredObject | Change): StoredObject {
+    if (type !== 'DELETED' || !('type' in stored) || stored.type === 'DELETED') return stored;
+    const before = this.#reader.textBefore(stored.revision);
+    return before === undefined ? stored : { ...stored, text: atRevision(before, stored.revision) };
   }
 
   #object(stored: StoredObject, { attachment, served }: Watcher, first: boolean): string {
