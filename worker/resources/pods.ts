@@ -38,12 +38,13 @@ function namesInVolume({ configMap, secret, projected }: Volume): string[] {
   ];
 }
 
-/** The ConfigMaps and Secrets that a pod needs, as `configmaps/NAME` and `secrets/NAME`, each once. */
+/** What a pod needs, as `configmaps/NAME`, `secrets/NAME` and `serviceaccounts/NAME`, each once. */
 export function usesOf(spec: PodSpec): string[] {
   const names = [
     ...(spec.volumes ?? []).flatMap(namesInVolume),
     ...[...(spec.containers ?? []), ...(spec.initContainers ?? [])].flatMap(namesInContainer),
     ...(spec.imagePullSecrets ?? []).flatMap(({ name }) => (name ? [`secrets/${name}`] : [])),
+    ...(spec.serviceAccountName ? [`serviceaccounts/${spec.serviceAccountName}`] : []),
   ];
   return [...new Set(names)];
 }

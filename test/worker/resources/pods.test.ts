@@ -222,7 +222,7 @@ describe('a pod that exists', () => {
   });
 });
 
-test('a pod’s index names every ConfigMap and Secret that it needs, once', () => {
+test('a pod’s index names every ConfigMap, Secret and ServiceAccount that it needs, once', () => {
   const spec: PodSpec = {
     containers: [
       {
@@ -238,6 +238,7 @@ test('a pod’s index names every ConfigMap and Secret that it needs, once', () 
       { name: 'p', projected: { sources: [{ configMap: { name: 'c3' } }, { secret: { name: 's3' } }] } },
     ],
     imagePullSecrets: [{ name: 's4' }],
+    serviceAccountName: 'robot',
   };
   const expected = [
     'configmaps/c1',
@@ -247,6 +248,7 @@ test('a pod’s index names every ConfigMap and Secret that it needs, once', () 
     'secrets/s2',
     'secrets/s3',
     'secrets/s4',
+    'serviceaccounts/robot',
   ];
   expect(usesOf(spec).sort()).toEqual(expected);
 });
