@@ -12,10 +12,10 @@ import { COMPONENT_STATUSES_DEFINITION } from './componentstatuses.ts';
 import { CONFIG_MAPS_DEFINITION } from './configmaps.ts';
 import { CONTROLLER_REVISIONS_DEFINITION } from './controllerrevisions.ts';
 import { CRON_JOBS_DEFINITION } from './cronjobs.ts';
-import { CUSTOM_RESOURCE_DEFINITIONS_DEFINITION } from './customresourcedefinitions.ts';
 import { CSI_DRIVERS_DEFINITION } from './csidrivers.ts';
 import { CSI_NODES_DEFINITION } from './csinodes.ts';
 import { CSI_STORAGE_CAPACITIES_DEFINITION } from './csistoragecapacities.ts';
+import { CUSTOM_RESOURCE_DEFINITIONS_DEFINITION } from './customresourcedefinitions.ts';
 import { DAEMON_SETS_DEFINITION } from './daemonsets.ts';
 import type { JsonObject, ResourceDefinition, Subresource } from './definition.ts';
 import { DEPLOYMENTS_DEFINITION } from './deployments.ts';
@@ -31,11 +31,13 @@ import { IP_ADDRESSES_DEFINITION } from './ipaddresses.ts';
 import { JOBS_DEFINITION } from './jobs.ts';
 import { LEASES_DEFINITION } from './leases.ts';
 import { LIMIT_RANGES_DEFINITION } from './limitranges.ts';
+import { MUTATING_WEBHOOK_CONFIGURATIONS_DEFINITION } from './mutatingwebhookconfigurations.ts';
 import { NAMESPACES_DEFINITION } from './namespaces.ts';
 import { NETWORK_POLICIES_DEFINITION } from './networkpolicies.ts';
 import { NODES_DEFINITION } from './nodes.ts';
 import { PERSISTENT_VOLUME_CLAIMS_DEFINITION } from './persistentvolumeclaims.ts';
 import { PERSISTENT_VOLUMES_DEFINITION } from './persistentvolumes.ts';
+import { POD_DISRUPTION_BUDGETS_DEFINITION } from './poddisruptionbudgets.ts';
 import { PODS_DEFINITION } from './pods.ts';
 import { POD_TEMPLATES_DEFINITION } from './podtemplates.ts';
 import { PRIORITY_CLASSES_DEFINITION } from './priorityclasses.ts';
@@ -58,6 +60,9 @@ import { SERVICES_DEFINITION } from './services.ts';
 import { STATEFUL_SETS_DEFINITION } from './statefulsets.ts';
 import { STORAGE_CLASSES_DEFINITION } from './storageclasses.ts';
 import { schemaOfStructural } from './structural.ts';
+import { VALIDATING_ADMISSION_POLICIES_DEFINITION } from './validatingadmissionpolicies.ts';
+import { VALIDATING_ADMISSION_POLICY_BINDINGS_DEFINITION } from './validatingadmissionpolicybindings.ts';
+import { VALIDATING_WEBHOOK_CONFIGURATIONS_DEFINITION } from './validatingwebhookconfigurations.ts';
 import { VOLUME_ATTACHMENTS_DEFINITION } from './volumeattachments.ts';
 import { VOLUME_ATTRIBUTES_CLASSES_DEFINITION } from './volumeattributesclasses.ts';
 
@@ -81,6 +86,7 @@ export const DEFINITIONS: readonly ResourceDefinition[] = [
   STATEFUL_SETS_DEFINITION,
   CRON_JOBS_DEFINITION,
   JOBS_DEFINITION,
+  POD_DISRUPTION_BUDGETS_DEFINITION,
   LEASES_DEFINITION,
   ENDPOINT_SLICES_DEFINITION,
   CERTIFICATE_SIGNING_REQUESTS_DEFINITION,
@@ -114,6 +120,10 @@ export const DEFINITIONS: readonly ResourceDefinition[] = [
   RESOURCE_CLAIMS_DEFINITION,
   RESOURCE_CLAIM_TEMPLATES_DEFINITION,
   RESOURCE_SLICES_DEFINITION,
+  MUTATING_WEBHOOK_CONFIGURATIONS_DEFINITION,
+  VALIDATING_ADMISSION_POLICIES_DEFINITION,
+  VALIDATING_ADMISSION_POLICY_BINDINGS_DEFINITION,
+  VALIDATING_WEBHOOK_CONFIGURATIONS_DEFINITION,
   ...REVIEWS,
   CUSTOM_RESOURCE_DEFINITIONS_DEFINITION,
   HOOKS_DEFINITION,
