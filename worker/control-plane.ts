@@ -2,12 +2,15 @@
  * The synchronous core of a cluster, without sockets and HTTP: store, registry, admission, controllers, scheduler. The
  * Durable Object runs it on its SQLite, tests on Node's.
  */
+import { CUSTOM_RESOURCE_DEFINITIONS } from '../shared/api/apiextensions.ts';
+import type { Identity } from '../shared/api/meta.ts';
 import { ADMISSION } from './admission/catalog.ts';
 import { createControllers } from './controllers/catalog.ts';
 import type { Controller } from './controllers/controller.ts';
 import { createRunner, type Runner } from './controllers/runner.ts';
 import type { Liveness, Surroundings } from './controllers/surroundings.ts';
 import { bootstrap, bootstrapRoles, hasDefaultRoles } from './registry/bootstrap.ts';
+import { createCustomCatalog } from './registry/custom.ts';
 import { createRegistry, type Registry } from './registry/registry.ts';
 import { type Catalog, catalogOf } from './resources/catalog.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
@@ -50,7 +53,8 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const keyspace = new KeyspaceRpc(store, parts.sql, { clock: nowMs, newLeaseId: () => leaseId(random) });
   const leases: Controller = { name: LEASE_QUEUE, sources: [], reconcile: (id) => keyspace.leases.expire(id) };
   const builtIn = catalogOf();
-  const catalog = () => builtIn;
+  const custom = createCustomCatalog(store, builtIn);
+  const { catalog } = custom;
   const registry: Registry = createRegistry(
     {
       store,
@@ -58,12 +62,19 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       admission: ADMISSION,
       random,
       newUid,
-      changed: (change, objects, transaction) => runner.changed(change, objects, transaction),
+      rolledBack: () => custom.rolledBack(),
+      changed(change, objects, transaction) {
+        if (change.identity.resource === CUSTOM_RESOURCE_DEFINITIONS.resource) custom.changed(transaction);
+        runner.changed(change, objects, transaction);
+      },
     },
     () => void runner.runDue(nowMs(), TURN_BUDGET),
   );
-  const stored = builtIn.definitions.filter((each) => each.virtual !== true).map((each) => each.identity);
-  const surroundings: Surroundings = { resources: () => stored, liveness: parts.liveness, cluster: parts.cluster };
+  const surroundings: Surroundings = {
+    resources: () => storedResources(catalog()),
+    liveness: parts.liveness,
+    cluster: parts.cluster,
+  };
   const runner: Runner = createRunner({
     controllers: [...createControllers(surroundings), createScheduler(), leases],
     store,
@@ -85,6 +96,17 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       else if (!hasDefaultRoles(store)) registry.asSystem((objects) => bootstrapRoles(objects), 'kube-apiserver');
     },
   };
+}
+
+const storedIn = new WeakMap<Catalog, readonly Identity[]>();
+
+function storedResources(catalog: Catalog): readonly Identity[] {
+  let found = storedIn.get(catalog);
+  if (found === undefined) {
+    found = catalog.definitions.filter((each) => each.virtual !== true).map((each) => each.identity);
+    storedIn.set(catalog, found);
+  }
+  return found;
 }
 
 /** etcd's lease numbers are positive 63-bit integers; two draws of 31 bits make one. */

@@ -3,6 +3,7 @@ import { clusterRoleAggregation } from './clusterrole-aggregation.ts';
 import type { Controller } from './controller.ts';
 import { cronJobs } from './cronjobs.ts';
 import { daemonSets } from './daemonsets.ts';
+import { customResourceDefinitions } from './customresourcedefinitions.ts';
 import { deployments } from './deployments.ts';
 import { endpointSlices } from './endpointslices.ts';
 import { events } from './events.ts';
@@ -24,6 +25,7 @@ import { taintEviction } from './taint-eviction.ts';
 
 export function createControllers(surroundings: Surroundings): Controller[] {
   return [
+    customResourceDefinitions,
     createNamespaces(surroundings),
     createGarbageCollector(surroundings),
     serviceAccounts,

@@ -159,9 +159,7 @@ function plainResources(served: ServedResource): object[] {
   return [own, ...subresources];
 }
 
-/** A second form of a resource (`events.k8s.io`) has none of its own. */
-const subresourcesOf = (served: ServedResource): Subresource[] =>
-  served.convert ? [] : served.definition.subresources.toSorted();
+const subresourcesOf = (served: ServedResource): Subresource[] => served.subresources.toSorted();
 
 const groupVersionOf = (group: string, version: string) => ({
   groupVersion: apiVersionOf({ group, version }),

@@ -194,11 +194,11 @@ export function pathsOf(served: ServedResource, name: string, form: SchemaForm):
     const all = operation(described, 'ForAllNamespaces', 'list', listParameters(form), described.list);
     paths[`${root}/${identity.resource}`] = { get: all, parameters: [pretty] };
   }
-  if (!served.convert && definition.subresources.includes('status')) {
+  if (served.subresources.includes('status')) {
     const status = itemOperations(described, ['get', 'update', 'patch'], 'Status');
     paths[`${collection}/{name}/status`] = { ...status, parameters: [named, ...outer] };
   }
-  if (!served.convert && definition.subresources.includes('scale')) {
+  if (served.subresources.includes('scale')) {
     const scale: Described = { ...described, item: 'io.k8s.api.autoscaling.v1.Scale' };
     const operations = itemOperations(scale, ['get', 'update', 'patch'], 'Scale');
     const gvk = gvkOf('autoscaling/v1', 'Scale');

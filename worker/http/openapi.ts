@@ -44,14 +44,13 @@ export function definitionNameOf(served: ServedResource, suffix = ''): string {
 }
 
 /** Schemas that a resource's operations take or give, besides the resource itself. */
-function companionsOf({ definition: resource, identity, convert }: ServedResource): Schema[] {
+function companionsOf({ subresources, identity }: ServedResource): Schema[] {
   const names = new Map<string, [string, string]>([
     ['scale', ['autoscaling/v1', 'Scale']],
     ['binding', ['v1', 'Binding']],
     ['eviction', ['policy/v1', 'Eviction']],
     ['token', ['authentication.k8s.io/v1', 'TokenRequest']],
   ]);
-  const subresources = convert ? [] : resource.subresources;
   const found = subresources.map((each) => names.get(each)).filter((each) => each !== undefined);
   const list = schemaOfKind(apiVersionOf(identity), `${identity.kind}List`);
   return [...found.map(([apiVersion, kind]) => schemaOfKind(apiVersion, kind)), list].filter(

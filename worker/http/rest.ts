@@ -250,9 +250,8 @@ async function onDeleteCollection(exchange: Exchange): Promise<Response> {
   );
   const items = deleted.map((each) => JSON.parse(servedText(served, each.text)) as unknown);
   const metadata = { resourceVersion: String(parts.registry.store.revision) };
-  const kind = served.convert === undefined ? served.definition.listKind : `${served.identity.kind}List`;
   const apiVersion = served.identity.group === '' ? 'v1' : `${served.identity.group}/${served.identity.version}`;
-  return json({ kind, apiVersion, metadata, items }, 200, form.pretty);
+  return json({ kind: served.listKind, apiVersion, metadata, items }, 200, form.pretty);
 }
 
 /** POST of a question: nothing is stored, and the answer is the object with its status. */

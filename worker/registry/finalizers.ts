@@ -24,7 +24,9 @@ export function finalizersAfterDelete(
   object: KubeObject,
   options: DeleteOptions,
 ): string[] {
-  const before = object.metadata.finalizers ?? [];
+  // Only the first deletion: what has been let go of is not taken up again.
+  const added = object.metadata.deletionTimestamp === undefined ? (definition.finalizersOnDelete ?? []) : [];
+  const before = [...new Set([...(object.metadata.finalizers ?? []), ...added])];
   const others = before.filter((each) => each !== ORPHAN && each !== FOREGROUND);
   const policy = policyOf(definition, before, options);
   if (policy === 'Orphan') return [...others, ORPHAN];

@@ -67,6 +67,7 @@ export function createRegistry(parts: RegistryParts, drain: () => void = () => {
     try {
       return open(caller, body);
     } catch (error) {
+      parts.rolledBack?.();
       if (caller.dryRun && error instanceof RolledBack) return error.value as T;
       throw error;
     }
@@ -87,6 +88,8 @@ function sessionOf(parts: RegistryParts, transaction: Transaction, caller: Calle
       const stored = transaction.get({ resource, namespace, name });
       return stored === undefined ? undefined : (JSON.parse(stored.text) as KubeObject);
     },
+    list: (resource, query = {}) =>
+      Array.from(transaction.list({ resource, ...query }).items, (stored) => JSON.parse(stored.text) as KubeObject),
   };
   let objects: Objects | undefined;
   const session: Session = {

@@ -17,6 +17,8 @@ export interface RegistryParts {
   /** In [0, 1). */
   random(): number;
   newUid(): string;
+  /** Told when a transaction, or a savepoint, did not stay: what was learned inside it may be wrong. */
+  rolledBack?(): void;
   /** Told of every change inside the transaction that makes it. */
   changed(change: ObjectChange, objects: Objects, transaction: Transaction): void;
 }

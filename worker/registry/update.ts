@@ -14,7 +14,7 @@ import {
 import { conflict, invalid, invalidValue, notFound } from '../../shared/errors.ts';
 import type { ResourceDefinition, Subresource } from '../resources/definition.ts';
 import { validateMetadata, validateMetadataUpdate } from '../resources/metadata-validation.ts';
-import { admit } from './admit.ts';
+import { admit, admitValid } from './admit.ts';
 import { trackChange } from './apply/tracking.ts';
 import { type Current, commit, readCurrent, remove, requireRevision, type Written } from './commit.ts';
 import { create } from './create.ts';
@@ -157,10 +157,11 @@ function write(
     ...(subresource === 'status' || subresource === 'approval'
       ? (definition.validateStatus?.(draft, stored) ?? [])
       : subresource === ''
-        ? [...(definition.validate?.(draft) ?? []), ...(definition.validateUpdate?.(draft, stored) ?? [])]
+        ? [...(definition.validate?.(draft, stored) ?? []), ...(definition.validateUpdate?.(draft, stored) ?? [])]
         : []),
   ];
   if (causes.length > 0) throw invalid(identity, name, causes);
+  admitValid(session, { operation: 'UPDATE', definition, subresource, namespace, name, draft, current: stored });
   if (subresource === '' && identity.group === '' && identity.kind === 'Service') {
     const refused = allocateServiceAddresses(session, draft as Service, stored as Service);
     if (refused.length > 0) throw invalid(identity, name, refused);

@@ -63,7 +63,13 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
     schema: string;
     fromStored(object: T): JsonObject;
     toStored(object: JsonObject): Draft<T>;
+    /** Custom resources: a version has a schema, rules, columns and subresources of its own. */
+    definition?: ResourceDefinition<T>;
   }[];
+  /** Custom resources: the version that is stored in is not served itself. */
+  unserved?: boolean;
+  /** Custom resources: makes what was stored under an older schema what this one says (pruned, defaulted). */
+  fromStored?(object: T): JsonObject;
 
   /** Fills in what the author left out. Idempotent. */
   default?(draft: Draft<T>): void;
@@ -71,7 +77,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   prepareCreate?(draft: Draft<T>, context: WriteContext): void;
   /** On update of the main resource: carries over what this path may not change. Status is handled by the pipeline. */
   prepareUpdate?(draft: T, current: T, context: WriteContext): void;
-  validate?(draft: Draft<T>): StatusCause[];
+  /** @param current what is stored, on update: custom resources let be what was wrong before. */
+  validate?(draft: Draft<T>, current?: T): StatusCause[];
   /** Rules about the difference: immutable fields. `validate` has already run on the draft. */
   validateUpdate?(draft: T, current: T): StatusCause[];
   validateStatus?(draft: T, current: T): StatusCause[];
@@ -90,6 +97,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   unconditionalUpdate: boolean;
   /** Seconds until a deleted object may go; undefined: at once. Pods: their terminationGracePeriodSeconds, 0 if unassigned. */
   gracePeriodSeconds?(object: T): number | undefined;
+  /** What a DELETE puts on an object first, so that it stays until its controller has cleaned up. */
+  finalizersOnDelete?: readonly string[];
   /** Propagation when the client names none. */
   defaultPropagation?: 'Background' | 'Orphan';
 

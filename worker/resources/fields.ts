@@ -73,13 +73,17 @@ interface Place {
   struct: string;
 }
 
+/** Told one by one; a body with more is as wrong as one with these. */
+const MAX_DUPLICATES = 1000;
+
 class Walk {
   readonly unknown: string[] = [];
   readonly problems: string[] = [];
   readonly #duplicates: ReadonlySet<string>;
+  readonly #told = new Set<string>();
 
   constructor(duplicates: readonly string[]) {
-    this.#duplicates = new Set(duplicates);
+    this.#duplicates = new Set(duplicates.slice(0, MAX_DUPLICATES));
   }
 
   object(schema: Schema, object: JsonObject, place: Place): void {
@@ -89,7 +93,10 @@ class Walk {
       const typeMeta = place.path === '' && (key === 'apiVersion' || key === 'kind');
       const field = schema.fields?.get(key);
       if (field === undefined && !typeMeta) {
-        if (schema.preservesUnknown) continue;
+        if (schema.preservesUnknown) {
+          this.#deepDuplicates(path);
+          continue;
+        }
         this.unknown.push(path);
         this.problems.push(`unknown field "${path}"`);
         delete object[key];
@@ -105,7 +112,7 @@ class Walk {
         if (kept === undefined || (isOmitted(field, kept) && path !== MANAGED_FIELDS)) delete object[key];
         else object[key] = kept;
       }
-      if (this.#duplicates.has(path)) this.problems.push(`duplicate field "${path}"`);
+      if (this.#duplicates.has(path)) this.#tellDuplicate(path);
     }
   }
 
@@ -113,7 +120,10 @@ class Walk {
   value(schema: Schema, value: unknown, place: Place): unknown {
     if (value === null)
       return schema.structural?.nullable ? null : schema.type === 'any' && schema.structural ? null : undefined;
-    if (schema.structural && !fitsStructural(schema, value)) return value;
+    if (schema.structural && !fitsStructural(schema, value)) {
+      this.#deepDuplicates(place.path);
+      return value;
+    }
     switch (schema.type) {
       case 'any':
         return value;
@@ -156,6 +166,20 @@ class Walk {
     }
   }
 
+  /** Below what the schema leaves open nothing is unknown, but what stood there twice is still told. */
+  #deepDuplicates(path: string): void {
+    for (const each of this.#duplicates) {
+      const isBelow = each.startsWith(path) && /^[.[]/.test(each.slice(path.length));
+      if (each === path || isBelow) this.#tellDuplicate(each);
+    }
+  }
+
+  #tellDuplicate(path: string): void {
+    if (this.#told.has(path)) return;
+    this.#told.add(path);
+    this.problems.push(`duplicate field "${path}"`);
+  }
+
   #mismatch(value: unknown, schema: Schema, place: Place, literal = ''): never {
     const what = `${goKindOf(value)}${literal === '' ? '' : ` ${literal}`}`;
     throw new DecodeError(
@@ -185,7 +209,9 @@ class Walk {
     if (items === undefined) return value;
     const list = value as unknown[];
     for (const [index, each] of list.entries()) {
-      list[index] = this.value(items, each, { ...place, path: `${place.path}[${index}]` }) ?? zeroOf(items);
+      list[index] =
+        this.value(items, each, { ...place, path: `${place.path}[${index}]` }) ??
+        (schema.structural ? null : zeroOf(items));
     }
     return list;
   }
@@ -197,10 +223,14 @@ class Walk {
     const map = value as JsonObject;
     for (const key of Object.keys(map)) {
       const path = `${place.path}.${key}`;
-      const kept = this.value(items, map[key], { ...place, path }) ?? zeroOf(items);
+      const kept = this.value(items, map[key], { ...place, path }) ?? (schema.structural ? undefined : zeroOf(items));
+      if (kept === undefined) {
+        delete map[key];
+        continue;
+      }
       // A key named __proto__ is data here, as any other.
       Object.defineProperty(map, key, { value: kept, writable: true, enumerable: true, configurable: true });
-      if (this.#duplicates.has(path)) this.problems.push(`duplicate field "${path}"`);
+      if (this.#duplicates.has(path)) this.#tellDuplicate(path);
     }
     return map;
   }

@@ -5,7 +5,8 @@ import { invalidValue } from '../../shared/errors.ts';
 import { AGE, NAME, text } from './columns.ts';
 import type { ResourceDefinition } from './definition.ts';
 import { checkConfigKey, checkDNSLabel, checkDNSSubdomain } from './names.ts';
-import { defaultStructural, type StructuralSchema, validateStructural } from './structural.ts';
+import { defaultStructural, type StructuralSchema } from './structural.ts';
+import { validateStructural } from './structural-validation.ts';
 import { ALL_VERBS } from './verbs.ts';
 
 const string = (description: string, more: StructuralSchema = {}): StructuralSchema => ({

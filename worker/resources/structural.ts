@@ -1,15 +1,15 @@
 /**
- * Custom resources' schemas: the part of OpenAPI v3 that a structural schema may use, turned into the tree of `schemas.ts`,
- * and values checked against it with the apiserver's messages. CEL rules are not here.
+ * Custom resources' schemas: the part of OpenAPI v3 that a structural schema may use, turned into the tree of `schemas.ts`;
+ * and defaults. Whether a value fits its schema is `structural-validation.ts`, whether a schema is sound `structural-rules.ts`.
  * Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
  */
-import type { StatusCause } from '../../shared/api/meta.ts';
-import { invalidValue, notSupported, required } from '../../shared/errors.ts';
+import type { ValidationRule } from '../../shared/api/apiextensions.ts';
 import { definition, type Field, type MergeRule, type Schema, scalar } from './schemas.ts';
 
 export interface StructuralSchema {
   type?: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean';
   format?: string;
+  title?: string;
   description?: string;
   properties?: Record<string, StructuralSchema>;
   required?: readonly string[];
@@ -23,14 +23,24 @@ export interface StructuralSchema {
   maxLength?: number;
   minimum?: number;
   maximum?: number;
+  exclusiveMinimum?: boolean;
+  exclusiveMaximum?: boolean;
+  multipleOf?: number;
   minItems?: number;
   maxItems?: number;
+  minProperties?: number;
+  maxProperties?: number;
+  allOf?: readonly StructuralSchema[];
+  anyOf?: readonly StructuralSchema[];
+  oneOf?: readonly StructuralSchema[];
+  not?: StructuralSchema;
   'x-kubernetes-int-or-string'?: boolean;
   'x-kubernetes-preserve-unknown-fields'?: boolean;
   'x-kubernetes-embedded-resource'?: boolean;
   'x-kubernetes-list-type'?: 'map' | 'set' | 'atomic';
   'x-kubernetes-list-map-keys'?: readonly string[];
   'x-kubernetes-map-type'?: 'atomic' | 'granular';
+  'x-kubernetes-validations'?: readonly ValidationRule[];
 }
 
 function ruleOf(node: StructuralSchema): MergeRule | undefined {
@@ -58,8 +68,7 @@ function treeOf(node: StructuralSchema): Schema {
       return { ...base, type: 'list', items: node.items ? treeOf(node.items) : scalar('any') };
     case 'object': {
       const more = node.additionalProperties;
-      if (!node.properties && more)
-        return { ...base, type: 'map', items: more === true ? scalar('any') : treeOf(more) };
+      if (!node.properties && more) return { ...base, type: 'map', items: more === true ? anything() : treeOf(more) };
       const fields = new Map<string, Field>();
       for (const [name, property] of Object.entries(node.properties ?? {})) {
         const schema = treeOf(property);
@@ -72,6 +81,8 @@ function treeOf(node: StructuralSchema): Schema {
       return { ...base, type: 'any' };
   }
 }
+
+const anything = (): Schema => ({ ...scalar('any'), structural: {} });
 
 function addTypeMeta(fields: Map<string, Field>): void {
   const string = scalar('string');
@@ -87,88 +98,32 @@ export function schemaOfStructural(root: StructuralSchema, identity: { apiVersio
   return { ...tree, identity };
 }
 
-const typeOf = (value: unknown): string =>
-  value === null
-    ? 'null'
-    : Array.isArray(value)
-      ? 'array'
-      : typeof value === 'number'
-        ? Number.isInteger(value)
-          ? 'integer'
-          : 'number'
-        : typeof value;
-
-const join = (path: string, key: string): string => (path === '' ? key : `${path}.${key}`);
-
-/** Causes in the order of the schema; [] when the value fits. Unknown fields are not a cause: they are pruned before. */
-export function validateStructural(node: StructuralSchema, value: unknown, path = ''): StatusCause[] {
-  if (value === null && node.nullable) return [];
-  const type = typeOf(value);
-  if (node['x-kubernetes-int-or-string']) {
-    if (type === 'integer' || type === 'string') return [];
-    return [invalidType(path, type, 'integer,string')];
-  }
-  if (node.type && node.type !== type && !(node.type === 'number' && type === 'integer')) {
-    return [invalidType(path, type, node.type)];
-  }
-  const causes: StatusCause[] = [];
-  if (node.enum && !node.enum.some((each) => JSON.stringify(each) === JSON.stringify(value))) {
-    causes.push(notSupported(path, value, node.enum.map(String)));
-  }
-  const fail = (detail: string) => causes.push(invalidValue(path, value, `${path} in body ${detail}`));
-  if (typeof value === 'string') {
-    const length = [...value].length;
-    if (node.minLength !== undefined && length < node.minLength)
-      fail(`should be at least ${node.minLength} chars long`);
-    if (node.maxLength !== undefined && length > node.maxLength) fail(`should be at most ${node.maxLength} chars long`);
-    if (node.pattern !== undefined && !new RegExp(node.pattern, 'u').test(value))
-      fail(`should match '${node.pattern}'`);
-  } else if (typeof value === 'number') {
-    if (node.minimum !== undefined && value < node.minimum) fail(`should be greater than or equal to ${node.minimum}`);
-    if (node.maximum !== undefined && value > node.maximum) fail(`should be less than or equal to ${node.maximum}`);
-  } else if (Array.isArray(value)) {
-    if (node.minItems !== undefined && value.length < node.minItems)
-      fail(`should have at least ${node.minItems} items`);
-    if (node.maxItems !== undefined && value.length > node.maxItems) fail(`should have at most ${node.maxItems} items`);
-    const { items } = node;
-    if (items)
-      for (const [index, each] of value.entries()) causes.push(...validateStructural(items, each, `${path}[${index}]`));
-  } else if (typeof value === 'object' && value !== null) {
-    causes.push(...validateProperties(node, value as Record<string, unknown>, path));
-  }
-  return causes;
-}
-
-function validateProperties(node: StructuralSchema, value: Record<string, unknown>, path: string): StatusCause[] {
-  const causes: StatusCause[] = [];
-  for (const name of node.required ?? []) if (!Object.hasOwn(value, name)) causes.push(required(join(path, name)));
-  for (const [name, each] of Object.entries(value)) {
-    const property = node.properties && Object.hasOwn(node.properties, name) ? node.properties[name] : undefined;
-    const more = typeof node.additionalProperties === 'object' ? node.additionalProperties : undefined;
-    const child = property ?? more;
-    if (child) causes.push(...validateStructural(child, each, property ? join(path, name) : `${path}.${name}`));
-  }
-  return causes;
-}
-
-const invalidType = (path: string, actual: string, expected: string): StatusCause => ({
-  reason: 'FieldValueTypeInvalid',
-  message: `Invalid value: ${JSON.stringify(actual)}: ${path} in body must be of type ${expected}: ${JSON.stringify(actual)}`,
-  field: path,
-});
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Fills in defaults; a default below a missing object applies only when the object itself has one. */
 export function defaultStructural(node: StructuralSchema, value: unknown): void {
   if (Array.isArray(value)) {
     if (node.items) for (const each of value) defaultStructural(node.items, each);
-  } else if (typeof value === 'object' && value !== null) {
-    const object = value as Record<string, unknown>;
+  } else if (isRecord(value)) {
     for (const [name, property] of Object.entries(node.properties ?? {})) {
-      if (!Object.hasOwn(object, name) && property.default !== undefined)
-        object[name] = structuredClone(property.default);
-      if (Object.hasOwn(object, name)) defaultStructural(property, object[name]);
+      // Kubernetes: a null where null is not allowed is as good as nothing.
+      const missing = !Object.hasOwn(value, name) || (value[name] === null && !property.nullable);
+      if (missing && property.default !== undefined) value[name] = structuredClone(property.default);
+      if (Object.hasOwn(value, name)) defaultStructural(property, value[name]);
     }
     const more = node.additionalProperties;
-    if (typeof more === 'object') for (const each of Object.values(object)) defaultStructural(more, each);
+    if (typeof more === 'object') {
+      for (const [name, each] of Object.entries(value)) {
+        if (!node.properties || !Object.hasOwn(node.properties, name)) defaultStructural(more, each);
+      }
+    }
   }
+}
+
+/** Whether any default stands in the schema. */
+export function hasDefaults(node: StructuralSchema): boolean {
+  if (node.default !== undefined) return true;
+  const children = [...Object.values(node.properties ?? {}), node.items, node.additionalProperties];
+  return children.some((child) => typeof child === 'object' && hasDefaults(child));
 }
