@@ -103,21 +103,26 @@ export async function readOther({ request }: Exchange, expected: ExpectedKind, s
   return object;
 }
 
-/** From the object as it is to the object as the patch wants it. */
-export type ApplyPatch = (before: JsonObject) => JsonObject;
+export interface Patch {
+  /** From the object as it is to the object as the patch wants it. */
+  apply(before: JsonObject): JsonObject;
+  /** Keys that the patch has more than once, as strict validation words them. */
+  problems: string[];
+}
 
 /** The patch types that say what changes; what an apply says is read by `apply.ts`. */
 export type ChangeType = Exclude<PatchType, typeof APPLY>;
 
-export async function readPatch(exchange: Exchange, type: ChangeType, schema: Schema | undefined): Promise<ApplyPatch> {
-  const patch = parsePatch(await readBody(exchange.request));
+export async function readPatch(exchange: Exchange, type: ChangeType, schema: Schema | undefined): Promise<Patch> {
+  const { patch, duplicates } = parsePatch(await readBody(exchange.request));
+  const problems = duplicates.map((path) => `duplicate field "${path}"`);
   switch (type) {
     case 'application/json-patch+json':
-      return (before) => applyJsonPatch(before, patch);
+      return { apply: (before) => applyJsonPatch(before, patch), problems: [] };
     case 'application/merge-patch+json':
-      return (before) => applyMergePatch(before, patch);
+      return { apply: (before) => applyMergePatch(before, patch), problems };
     case 'application/strategic-merge-patch+json':
-      return (before) => applyStrategicMergePatch(before, patch, schema);
+      return { apply: (before) => applyStrategicMergePatch(before, patch, schema), problems };
   }
 }
 

@@ -25,14 +25,14 @@ export function patchTypeOf(headers: Headers, custom: boolean): PatchType {
   return found;
 }
 
-/** @throws StatusError 400 */
-export function parsePatch(bytes: Uint8Array): unknown {
+/** The patch, and the paths of keys that it has more than once. @throws StatusError 400 */
+export function parsePatch(bytes: Uint8Array): { patch: unknown; duplicates: string[] } {
   const text = new TextDecoder().decode(bytes);
   try {
-    scanJson(text);
+    const { duplicates } = scanJson(text);
+    return { patch: JSON.parse(text) as unknown, duplicates };
   } catch (error) {
     if (error instanceof JsonSyntaxError) throw badRequest(`error decoding patch: ${error.message}`);
     throw error;
   }
-  return JSON.parse(text) as unknown;
 }

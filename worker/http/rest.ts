@@ -186,14 +186,14 @@ async function onPatch(exchange: Exchange, subresource: 'status' | 'finalize' | 
     const applied = await applyObject(exchange, options, subresource);
     return objectAnswer(exchange.read, served, applied.text, form, info.query, applied.created ? 201 : 200);
   }
-  const apply = await readPatch(exchange, type, served.schema);
+  const patch = await readPatch(exchange, type, served.schema);
   const written = writing(exchange, options, (session): Written => {
     const current = requireCurrent(session.transaction, exchange);
     const before = JSON.parse(servedText(served, current.text)) as JsonObject;
-    const after = apply(before);
+    const after = patch.apply(before);
     requireKind(served.identity, after);
     const text = JSON.stringify(after);
-    const { problems } = checkFields(served.schema, after);
+    const problems = [...patch.problems, ...checkFields(served.schema, after).problems];
     report(exchange, options.fieldValidation, problems, () =>
       invalid({ group: '', kind: '' }, '', [
         invalidValue('patch', text, `strict decoding error: ${problems.join(', ')}`),

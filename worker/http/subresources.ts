@@ -3,12 +3,14 @@
  * of the object. Streams of pods (log, exec …) are `streams.ts`.
  */
 import type { Binding } from '../../shared/api/core.ts';
-import type { DeleteOptions, KubeObject, Status } from '../../shared/api/meta.ts';
+import type { KubeObject, Status } from '../../shared/api/meta.ts';
+import type { Eviction } from '../../shared/api/policy.ts';
 import { badRequest, invalid, invalidValue, notSupported, required, StatusError } from '../../shared/errors.ts';
 import type { JsonMap } from '../registry/apply/typed.ts';
 import { applyConfiguration } from '../registry/apply.ts';
 import { bind } from '../registry/binding.ts';
-import { deleteObject, validateDeleteOptions } from '../registry/delete.ts';
+import { validateDeleteOptions } from '../registry/delete.ts';
+import { evict } from '../registry/eviction.ts';
 import { scaleOf, withScale } from '../registry/scale.ts';
 import { update } from '../registry/update.ts';
 import type { JsonObject } from '../resources/definition.ts';
@@ -17,10 +19,10 @@ import { schemaOfKind } from '../resources/schemas.ts';
 import { json } from './answers.ts';
 import { readConfig } from './apply.ts';
 import {
-  type ApplyPatch,
   type Exchange,
   formOf,
   methodRefused,
+  type Patch,
   readOther,
   readPatch,
   requireCurrent,
@@ -49,7 +51,8 @@ export async function onScale(exchange: Exchange): Promise<Response> {
   const kind = type === undefined ? 'UpdateOptions' : 'PatchOptions';
   const options = parseWriteOptions(info.query, kind, userAgentOf(request), type);
   if (type === APPLY) return json(await applyScale(exchange, options), 200, pretty);
-  const change = type === undefined ? await replacement(exchange) : await readPatch(exchange, type, SCALE_SCHEMA());
+  const change =
+    type === undefined ? await replacement(exchange) : (await readPatch(exchange, type, SCALE_SCHEMA())).apply;
   const written = writing(exchange, options, (session) => {
     const { object } = requireCurrent(session.transaction, exchange);
     const scale = change(scaleOf(definition, object) as unknown as JsonObject);
@@ -83,7 +86,7 @@ function checkKindOfScale({ apiVersion, kind }: JsonObject): void {
   throw badRequest(`the object provided is unrecognized (must be of type Scale): ${given}`);
 }
 
-async function replacement(exchange: Exchange): Promise<ApplyPatch> {
+async function replacement(exchange: Exchange): Promise<Patch['apply']> {
   const body = await readOther(exchange, SCALE, SCALE_SCHEMA());
   return () => body;
 }
@@ -134,24 +137,18 @@ export async function onBinding(exchange: Exchange): Promise<Response> {
 
 const EVICTION = { identity: { group: 'policy', version: 'v1', kind: 'Eviction' } };
 
-/** No PodDisruptionBudgets are served, so nothing can stand in the way of an eviction. */
 export async function onEviction(exchange: Exchange): Promise<Response> {
-  const { info, namespace, request, served } = exchange;
+  const { info, namespace, request } = exchange;
   if (info.verb !== 'create') throw methodRefused();
   const options = parseWriteOptions(info.query, 'CreateOptions', userAgentOf(request));
-  const eviction = (await readOther(exchange, EVICTION)) as {
-    metadata?: { name?: string };
-    deleteOptions?: DeleteOptions;
-  };
+  const eviction = (await readOther(exchange, EVICTION)) as Eviction;
   if ((eviction.metadata?.name ?? info.name) !== info.name) {
     throw badRequest('name in URL does not match name in Eviction object');
   }
   const deleteOptions = eviction.deleteOptions ?? {};
   validateDeleteOptions(deleteOptions);
   const dryRun = options.dryRun || (deleteOptions.dryRun ?? []).length > 0;
-  writing(exchange, { dryRun }, (session) =>
-    deleteObject(session, served.definition, namespace, info.name, deleteOptions),
-  );
+  writing(exchange, { dryRun }, (session) => evict(session, namespace, info.name, deleteOptions));
   return json(SUCCESS, 201);
 }
 
