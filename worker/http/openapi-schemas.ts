@@ -9,9 +9,9 @@ export type OpenApiSchema = { [key: string]: unknown };
 /** Of one package, as `worker/public/openapi/PACKAGE.json` holds it: definition → '' (its own), field, `field=` (values). */
 export type Descriptions = Record<string, Record<string, string | string[]>>;
 
-const APIVERSION_TEXT =
+export const APIVERSION_TEXT =
   'APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources';
-const KIND_TEXT =
+export const KIND_TEXT =
   'Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds';
 
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';

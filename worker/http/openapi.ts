@@ -12,13 +12,13 @@ import { TABLE_DIGEST } from '../resources/generated/schemas.ts';
 import { definition, type Schema, schemaOfKind } from '../resources/schemas.ts';
 import { type DocumentAnswer, type DocumentRequest, groupsOf } from './discovery.ts';
 import { parseAccept } from './negotiation.ts';
+import { customDefinitions } from './openapi-custom.ts';
 import { pathsOf } from './openapi-paths.ts';
 import {
   COMMON,
   closureOf,
   type Descriptions,
   definitionOf,
-  gvkOf,
   type OpenApiSchema,
   type SchemaForm,
 } from './openapi-schemas.ts';
@@ -58,41 +58,6 @@ function companionsOf({ subresources, identity }: ServedResource): Schema[] {
   );
 }
 
-/** A custom kind and its list, as the documents show them. */
-function customDefinitions(served: ServedResource, form: SchemaForm): [string, OpenApiSchema][] {
-  const { identity, definition: resource } = served;
-  const structural = (resource.structural ?? {}) as OpenApiSchema;
-  const metadata = {
-    [form.version === 3 ? 'allOf' : '$ref']:
-      form.version === 3 ? [{ $ref: `${form.prefix}${META}ObjectMeta` }] : `${form.prefix}${META}ObjectMeta`,
-  };
-  const string = { type: 'string' };
-  const apiVersion = apiVersionOf(identity);
-  const name = definitionNameOf(served);
-  const properties = { apiVersion: string, kind: string, metadata, ...(structural.properties as object | undefined) };
-  const item = { $ref: `${form.prefix}${name}` };
-  const listMeta = { $ref: `${form.prefix}${META}ListMeta` };
-  const wrapped = (reference: OpenApiSchema) => (form.version === 3 ? { allOf: [reference] } : reference);
-  return [
-    [name, { ...structural, properties, 'x-kubernetes-group-version-kind': [gvkOf(apiVersion, identity.kind)] }],
-    [
-      definitionNameOf(served, 'List'),
-      {
-        description: `${identity.kind}List is a list of ${identity.kind}`,
-        type: 'object',
-        required: ['items'],
-        properties: {
-          apiVersion: string,
-          kind: string,
-          metadata: wrapped(listMeta),
-          items: { type: 'array', items: wrapped(item) },
-        },
-        'x-kubernetes-group-version-kind': [gvkOf(apiVersion, resource.listKind)],
-      },
-    ],
-  ];
-}
-
 function rootsOf(resources: readonly ServedResource[]): Schema[] {
   const builtIn = resources.filter((served) => served.definition.structural === undefined);
   const meta = ['ObjectMeta', 'ListMeta'].map((name) => definition(META + name));
@@ -111,13 +76,25 @@ function definitionsFor(
     definitionOf(schema, form, describe, groupVersions),
   ]);
   const custom = resources.filter((served) => served.definition.structural !== undefined);
-  return Object.fromEntries([...made, ...custom.flatMap((served) => customDefinitions(served, form))]);
+  return Object.fromEntries([
+    ...made,
+    ...custom.flatMap((served) => customDefinitions(served, definitionNameOf(served), form)),
+  ]);
 }
 
 const INFO = { title: 'Kubernetes', version: KUBERNETES_VERSION.gitVersion };
 const SECURITY = {
   BearerToken: { type: 'apiKey', description: 'Bearer Token authentication', name: 'authorization', in: 'header' },
 };
+
+/** Those that a CRD does not change, so that a new one leaves the other documents as they are. */
+const builtInVersions = (catalog: Catalog): string[] => [
+  ...new Set(
+    catalog.served
+      .filter(({ definition: resource }) => resource.structural === undefined)
+      .map(({ identity }) => apiVersionOf(identity)),
+  ),
+];
 
 function documentV3(
   catalog: Catalog,
@@ -126,7 +103,7 @@ function documentV3(
 ): object | undefined {
   const resources = catalog.served.filter(({ identity }) => apiVersionOf(identity) === groupVersion);
   if (resources.length === 0) return undefined;
-  const versions = [...new Set(catalog.served.map(({ identity }) => apiVersionOf(identity)))];
+  const versions = builtInVersions(catalog);
   return {
     openapi: '3.0.0',
     info: INFO,
@@ -169,8 +146,9 @@ function hashOf(catalog: Catalog, location: string): string | undefined {
     resource.structural,
     resource.verbs,
     resource.subresources,
+    resource.listKind,
   ]);
-  const versions = catalog.served.map(({ identity }) => apiVersionOf(identity));
+  const versions = builtInVersions(catalog);
   const hash = digestOf(JSON.stringify([DOCUMENT_REVISION, LONGSHORE_VERSION, TABLE_DIGEST, parts, versions]));
   known.set(location, hash);
   return hash;
@@ -213,7 +191,7 @@ function indexV3(catalog: Catalog): object {
 }
 
 function documentV2(catalog: Catalog): object {
-  const versions = [...new Set(catalog.served.map(({ identity }) => apiVersionOf(identity)))];
+  const versions = builtInVersions(catalog);
   return {
     swagger: '2.0',
     info: INFO,
