@@ -11,7 +11,7 @@ import type { Env } from '../env.ts';
 import { openStream } from '../links/tunnel.ts';
 import type { ServiceLocation } from '../rpc.ts';
 import { requestHeaders, responseHeaders } from './headers.ts';
-import { matchPublic, type PublicRoute, RouteMemory } from './routes.ts';
+import { matchPublic, mayBePublic, type PublicRoute, RouteMemory } from './routes.ts';
 import { SocketBridge } from './sockets.ts';
 
 type Endpoint = ServiceLocation['endpoints'][number];
@@ -21,7 +21,7 @@ const MAX_TRIES = 3;
 const routes = new RouteMemory();
 
 export const isPublic = (request: Request, env: Pick<Env, 'PUBLIC_URL'>): boolean =>
-  matchPublic(env.PUBLIC_URL, new URL(request.url)) !== undefined;
+  mayBePublic(env.PUBLIC_URL, request.url) && matchPublic(env.PUBLIC_URL, new URL(request.url)) !== undefined;
 
 /** Never throws for what the client or the cluster did: every failure is a plain page. */
 export async function handlePublic(request: Request, env: Env): Promise<Response> {

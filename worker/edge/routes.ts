@@ -50,6 +50,19 @@ function templateOf(text: string): Template {
   return known;
 }
 
+/** A URL's host without its port, as the client wrote it. */
+function hostOf(url: string): string {
+  const start = url.indexOf('://') + 3;
+  const end = url.slice(start).search(/[/?#]/);
+  return (end === -1 ? url.slice(start) : url.slice(start, start + end)).replace(/:\d+$/, '').toLowerCase();
+}
+
+/** Whether it is worth taking the URL apart: almost every request is one of the API. */
+export function mayBePublic(template: string, url: string): boolean {
+  const { host, hostPattern } = templateOf(template);
+  return hostPattern === undefined ? host === hostOf(url) : hostPattern.test(hostOf(url));
+}
+
 /** undefined: the URL is not a public one. */
 export function matchPublic(template: string, url: URL): PublicRoute | undefined {
   const { host, hostPattern, pathPattern } = templateOf(template);

@@ -21,8 +21,10 @@ export function impersonationOf(headers: Headers): Impersonation | undefined {
   // Fetch joins what a client sent as several headers; names of groups with a comma cannot be told from two.
   const groups = listOf(headers.get('impersonate-group') ?? '');
   const extra: Record<string, string[]> = {};
-  for (const [name, value] of headers) {
-    if (name.startsWith(EXTRA_PREFIX)) extra[unescapeKey(name.slice(EXTRA_PREFIX.length))] = listOf(value);
+  // Names alone: every request comes through here, and entries cost twice as much.
+  for (const name of headers.keys()) {
+    if (!name.startsWith(EXTRA_PREFIX)) continue;
+    extra[unescapeKey(name.slice(EXTRA_PREFIX.length))] = listOf(headers.get(name) ?? '');
   }
   if (username !== '') return { username, groups, extra, ...(uid === '' ? {} : { uid }) };
   const others = [...groups, ...(uid === '' ? [] : [uid]), ...Object.values(extra).flat()];

@@ -45,7 +45,6 @@ export async function bundleWorker(project: string, folder: string, entry = 'wor
     mainFields: ['module', 'main'],
     conditions: ['workerd', 'worker', 'browser'],
     external: ['cloudflare:*', 'node:*'],
-    keepNames: true,
     legalComments: 'none',
     metafile: true,
     write: false,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { matchPublic, RouteMemory } from '../../../worker/edge/routes.ts';
+import { matchPublic, mayBePublic, RouteMemory } from '../../../worker/edge/routes.ts';
 import type { Outcome, ServiceLocation } from '../../../worker/rpc.ts';
 
 const HOSTS = 'http://{name}.{namespace}.localhost:8080';
@@ -35,6 +35,9 @@ describe('a public URL', () => {
     ],
   ])('by %s: %s', (template, url, route) => {
     expect(match(template, url)).toEqual(route);
+    expect(mayBePublic(template, url)).toBe(true);
+    expect(mayBePublic(template, url.replace('localhost', 'LocalHost').replace('longshore', 'Longshore'))).toBe(true);
+    expect(mayBePublic(template, 'https://127.0.0.1:6443/api/v1/pods')).toBe(false);
   });
 
   test.each([
