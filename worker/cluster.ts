@@ -270,7 +270,11 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
 /** Made when a certificate is asked for, which is rare. */
 function authorityOf({ CA_CERTIFICATE: certificate, CA_KEY: key }: Env): CertificateAuthority | undefined {
   if (!certificate || !key) return undefined;
-  return createCertificateAuthority(certificate, key, () => (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32);
+  return createCertificateAuthority(
+    certificate,
+    key,
+    () => (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32,
+  );
 }
 
 const earliest = (a: number | undefined, b: number | undefined): number | undefined =>

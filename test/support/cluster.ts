@@ -4,6 +4,7 @@
  */
 import type { KubeObject } from '../../shared/api/meta.ts';
 import { type ControlPlane, createControlPlane } from '../../worker/control-plane.ts';
+import type { CertificateAuthority } from '../../worker/controllers/certificate-authority.ts';
 import { SYSTEM, type UserInfo } from '../../worker/env.ts';
 import type { Objects } from '../../worker/registry/objects.ts';
 import type { Session } from '../../worker/registry/session.ts';
@@ -30,6 +31,8 @@ export interface TestCluster {
 export interface ClusterOptions {
   seed?: number;
   sql?: NodeSql;
+  /** Issues client certificates. */
+  authority?: CertificateAuthority;
 }
 
 export function testCluster(options: ClusterOptions = {}): TestCluster {
@@ -49,6 +52,7 @@ export function testCluster(options: ClusterOptions = {}): TestCluster {
       apiUrl: 'https://127.0.0.1:6443',
       publicUrl: 'http://{name}.{namespace}.localhost:8080',
       caCertificate: undefined,
+      authority: () => options.authority,
     },
     log: (entry) => log.push(entry),
   });

@@ -1,4 +1,5 @@
 /** Every controller, explicitly. The scheduler is one too, but of its own room: the composition root adds it. */
+import { createCertificateSigning } from './certificate-signing.ts';
 import { clusterRoleAggregation } from './clusterrole-aggregation.ts';
 import type { Controller } from './controller.ts';
 import { cronJobs } from './cronjobs.ts';
@@ -30,6 +31,7 @@ export function createControllers(surroundings: Surroundings): Controller[] {
     createGarbageCollector(surroundings),
     serviceAccounts,
     clusterRoleAggregation,
+    createCertificateSigning(() => surroundings.cluster.authority?.()),
     createRootCA(surroundings),
     nodeCIDRs,
     createNodes(surroundings),

@@ -3,6 +3,7 @@
  * Times and randomness are not here: they come with every reconcile.
  */
 import type { Identity } from '../../shared/api/meta.ts';
+import type { CertificateAuthority } from './certificate-authority.ts';
 
 /** What the sockets tell of a minion. Looks at sockets and their attachments only; nothing is stored. */
 export interface Liveness {
@@ -28,5 +29,7 @@ export interface Surroundings {
     apiUrl: string;
     /** PEM; undefined when clients need no CA of ours (public certificates). */
     caCertificate: string | undefined;
+    /** Issues client certificates; undefined where the CA's key is not at hand. */
+    authority?(): CertificateAuthority | undefined;
   };
 }

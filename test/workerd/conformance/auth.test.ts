@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import type { CertificateSigningRequest } from '../../../shared/api/certificates.ts';
 import type { ServiceAccount } from '../../../shared/api/core.ts';
 import type { KubeList, KubeObject } from '../../../shared/api/meta.ts';
+import { certificateRequest } from '../../support/certificate-request.ts';
 import { TestApi } from '../support/api.ts';
-import { certificateRequest } from '../support/certificate-request.ts';
 
 const MERGE = { 'content-type': 'application/merge-patch+json' };
 
