@@ -3,9 +3,10 @@ import { createCertificateSigning } from './certificate-signing.ts';
 import { clusterRoleAggregation } from './clusterrole-aggregation.ts';
 import type { Controller } from './controller.ts';
 import { cronJobs } from './cronjobs.ts';
-import { daemonSets } from './daemonsets.ts';
 import { customResourceDefinitions } from './customresourcedefinitions.ts';
+import { daemonSets } from './daemonsets.ts';
 import { deployments } from './deployments.ts';
+import { disruption } from './disruption.ts';
 import { endpointSlices } from './endpointslices.ts';
 import { events } from './events.ts';
 import { finishedJobs } from './finished-jobs.ts';
@@ -17,6 +18,7 @@ import { nodeCIDRs } from './node-cidrs.ts';
 import { createNodes } from './nodes.ts';
 import { podGarbageCollector } from './pod-garbage-collector.ts';
 import { replicaSets, replicationControllers } from './replicasets.ts';
+import { resourceQuotas } from './resourcequotas.ts';
 import { createRootCA } from './root-ca.ts';
 import { serviceAccounts } from './serviceaccounts.ts';
 import { createServices } from './services.ts';
@@ -46,8 +48,10 @@ export function createControllers(surroundings: Surroundings): Controller[] {
     jobs,
     cronJobs,
     finishedJobs,
+    disruption,
     createServices(surroundings),
     endpointSlices,
+    resourceQuotas,
     createHooks(surroundings),
   ];
 }
