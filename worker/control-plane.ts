@@ -10,6 +10,7 @@ import type { Controller } from './controllers/controller.ts';
 import { createRunner, type Runner } from './controllers/runner.ts';
 import type { Liveness, Surroundings } from './controllers/surroundings.ts';
 import { bootstrap, bootstrapRoles, hasDefaultRoles } from './registry/bootstrap.ts';
+import { bootstrapDefaults, hasDefaultObjects } from './registry/bootstrap-defaults.ts';
 import { createCustomCatalog } from './registry/custom.ts';
 import { createRegistry, type Registry } from './registry/registry.ts';
 import { type Catalog, catalogOf } from './resources/catalog.ts';
@@ -94,6 +95,8 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       const made = store.get({ resource: 'namespaces', namespace: '', name: 'default' }) !== undefined;
       if (!made) registry.asSystem((objects) => bootstrap(objects), 'kube-apiserver');
       else if (!hasDefaultRoles(store)) registry.asSystem((objects) => bootstrapRoles(objects), 'kube-apiserver');
+      if (made && !hasDefaultObjects(store))
+        registry.asSystem((objects) => bootstrapDefaults(objects), 'kube-apiserver');
     },
   };
 }

@@ -3,9 +3,10 @@
  * refuse it by throwing a StatusError. Synchronous: it runs inside the transaction. `catalog.ts` lists the plugins in order.
  * Source: https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/
  */
-import type { KubeObject } from '../../shared/api/meta.ts';
+import type { Identity, KubeObject } from '../../shared/api/meta.ts';
 import type { UserInfo } from '../env.ts';
 import type { ResourceDefinition, Subresource } from '../resources/definition.ts';
+import type { IndexEntry } from '../store/store.ts';
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE';
 
@@ -13,6 +14,8 @@ export type Operation = 'CREATE' | 'UPDATE' | 'DELETE';
 export interface AdmissionReader {
   /** The stored object, parsed; undefined when there is none. */
   get(groupResource: string, namespace: string, name: string): KubeObject | undefined;
+  /** Parsed, in the order of their names; `having` is answered from the index. */
+  list(groupResource: string, query?: { namespace?: string; having?: readonly IndexEntry[] }): KubeObject[];
 }
 
 export interface Admission {
@@ -31,10 +34,20 @@ export interface Admission {
   current: KubeObject | undefined;
   dryRun: boolean;
   reader: AdmissionReader;
+  /** Becomes a Warning header. */
+  warn(text: string): void;
+  /** Writes the status of another object within the same transaction: what a plugin books. */
+  saveStatus(identity: Identity, object: KubeObject): void;
 }
 
 export interface AdmissionPlugin {
   name: string;
-  /** @throws StatusError to refuse the write. */
-  admit(admission: Admission): void;
+  /** Before validation, and may change the draft. @throws StatusError to refuse the write. */
+  admit?(admission: Admission): void;
+  /** After validation, in a second round over all plugins; changes nothing of the draft. @throws StatusError */
+  validate?(admission: Admission): void;
 }
+
+/** Whether the write is of this kind itself, of the core group unless another is named; none of its subresources. */
+export const isOf = ({ definition, subresource }: Admission, kind: string, group = ''): boolean =>
+  definition.identity.kind === kind && definition.identity.group === group && subresource === '';

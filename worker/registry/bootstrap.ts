@@ -1,9 +1,10 @@
 /** What every cluster has from its first moment. Idempotent: an object that is there already stays as it is. */
 import { NAMESPACES, SERVICES, type Service } from '../../shared/api/core.ts';
-import { type Draft, groupResourceOf, type Identity, type KubeObject } from '../../shared/api/meta.ts';
+import { type Draft, groupResourceOf, type KubeObject } from '../../shared/api/meta.ts';
 import { CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLES } from '../../shared/api/rbac.ts';
 import { DEFAULTS } from '../../shared/defaults.ts';
 import type { Reader } from '../store/store.ts';
+import { bootstrapDefaults, ensure } from './bootstrap-defaults.ts';
 import { DEFAULT_CLUSTER_ROLE_BINDINGS, DEFAULT_CLUSTER_ROLES, DEFAULT_ROLES } from './bootstrap-roles.ts';
 import type { Objects } from './objects.ts';
 
@@ -57,6 +58,7 @@ export function bootstrap(objects: Objects): void {
     const { namespace = '', name = '' } = service.metadata;
     if (objects.get(SERVICES, namespace, name) === undefined) objects.create(SERVICES, service);
   }
+  bootstrapDefaults(objects);
   bootstrapRoles(objects);
 }
 
@@ -81,9 +83,4 @@ export function bootstrapRoles(objects: Objects): void {
   if (versioned === undefined) return;
   versioned.metadata.annotations = { ...versioned.metadata.annotations, [ROLES_VERSION_ANNOTATION]: ROLES_VERSION };
   objects.update(CLUSTER_ROLES, versioned);
-}
-
-function ensure<T extends KubeObject>(objects: Objects, identity: Identity<T>, draft: Draft<T>): void {
-  const { namespace = '', name = '' } = draft.metadata;
-  if (objects.get(identity, namespace, name) === undefined) objects.create(identity, draft);
 }

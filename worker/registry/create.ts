@@ -6,7 +6,7 @@ import { alreadyExists, invalid, required, StatusError } from '../../shared/erro
 import { formatTime } from '../../shared/time.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
 import { validateMetadata } from '../resources/metadata-validation.ts';
-import { admit } from './admit.ts';
+import { admit, admitValid } from './admit.ts';
 import { trackCreate } from './apply/tracking.ts';
 import { commit, readCurrent, type Written } from './commit.ts';
 import { generateName, settleNamespace } from './metadata.ts';
@@ -45,6 +45,7 @@ export function create(
   const causes = [...validateMetadata(definition, draft.metadata), ...(definition.validate?.(draft) ?? [])];
   if (causes.length > 0) throw invalid(identity, draft.metadata.name, causes);
   requireAbsent(session, definition, draft);
+  admitValid(session, { operation: 'CREATE', definition, namespace, name: draft.metadata.name, draft });
   if (identity.group === '' && identity.kind === 'Service') {
     const refused = allocateServiceAddresses(session, draft as Service, undefined);
     if (refused.length > 0) throw invalid(identity, draft.metadata.name, refused);

@@ -10,6 +10,7 @@ import { formatTime } from '../../shared/time.ts';
 import { AGE, NAME, text } from './columns.ts';
 import type { ResourceDefinition } from './definition.ts';
 import { checkDNS1035Label, checkDNSSubdomain } from './names.ts';
+import { checkPathSegmentName } from './rbac-validation.ts';
 import { ALL_VERBS } from './verbs.ts';
 
 const HTTPS_PORT = 443;
@@ -88,6 +89,8 @@ export const API_SERVICES_DEFINITION: ResourceDefinition<APIService> = {
     draft.status = { conditions: [{ type: 'Available', lastTransitionTime: formatTime(nowMs), ...available }] };
   },
   validate,
+  // The core group's is called `v1.`.
+  validateName: checkPathSegmentName,
   columns: [
     NAME,
     text<APIService>('Service', 'The reference to the service that hosts this API endpoint.', ({ spec }) =>

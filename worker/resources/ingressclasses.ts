@@ -7,6 +7,8 @@ import type { ResourceDefinition } from './definition.ts';
 import { checkDNSLabel, checkDNSSubdomain } from './names.ts';
 import { ALL_VERBS } from './verbs.ts';
 
+/** On the class that Ingresses without one get. */
+const DEFAULT_CLASS_ANNOTATION = 'ingressclass.kubernetes.io/is-default-class';
 const MAX_CONTROLLER = 250;
 const SCOPES = ['Cluster', 'Namespace'];
 const CONTROLLER = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/[^?#\s]+$/;
@@ -62,6 +64,8 @@ export const INGRESS_CLASSES_DEFINITION: ResourceDefinition<IngressClass> = {
     if (draft.spec?.parameters) draft.spec.parameters.scope ??= 'Cluster';
   },
   validate,
+  entries: ({ metadata }) =>
+    metadata.annotations?.[DEFAULT_CLASS_ANNOTATION] === 'true' ? [{ index: 'default', value: 'true' }] : [],
   validateUpdate: (draft, current) =>
     draft.spec?.controller === current.spec?.controller
       ? []

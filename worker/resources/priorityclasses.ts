@@ -63,6 +63,7 @@ export const PRIORITY_CLASSES_DEFINITION: ResourceDefinition<PriorityClass> = {
   },
   validate,
   validateUpdate,
+  entries: ({ globalDefault }) => (globalDefault ? [{ index: 'default', value: 'true' }] : []),
   columns: [
     NAME,
     {

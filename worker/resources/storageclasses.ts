@@ -12,8 +12,8 @@ const RECLAIM_POLICIES = ['Delete', 'Retain'];
 const BINDING_MODES = ['Immediate', 'WaitForFirstConsumer'];
 const MAX_PARAMETERS = 512;
 const MAX_PARAMETER_BYTES = 256 * 1024;
-/** On the class that claims without one get; `admission/default-storage-class.ts` reads it too. */
-export const DEFAULT_CLASS_ANNOTATION = 'storageclass.kubernetes.io/is-default-class';
+/** On the class that claims without one get. */
+const DEFAULT_CLASS_ANNOTATION = 'storageclass.kubernetes.io/is-default-class';
 
 export function validateParameters(parameters: Record<string, string> | undefined, path: string): StatusCause[] {
   const entries = Object.entries(parameters ?? {});
@@ -83,6 +83,8 @@ export const STORAGE_CLASSES_DEFINITION: ResourceDefinition<StorageClass> = {
   },
   validate,
   validateUpdate,
+  entries: ({ metadata }) =>
+    metadata.annotations?.[DEFAULT_CLASS_ANNOTATION] === 'true' ? [{ index: 'default', value: 'true' }] : [],
   columns: [
     {
       ...NAME,
