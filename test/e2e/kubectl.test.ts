@@ -350,6 +350,51 @@ describe.each(binaries)('kubectl $version', (binary) => {
     expect(different.stdout).toMatch(/^-\s+hello from one\n\+\s+hello from two$/m);
   });
 
+  test('applies on the server: conflicts, force, differences, and the move from its own apply', async () => {
+    const map = (value: string) => `
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: shared }
+data: { value: "${value}" }
+`;
+    const apply = (value: string, ...more: string[]) =>
+      attempt(['apply', '--server-side', ...more, '-f', '-'], map(value));
+    expect((await apply('1')).stdout).toBe('configmap/shared serverside-applied\n');
+    await run([
+      'patch',
+      'configmap',
+      'shared',
+      '--type=merge',
+      '-p',
+      '{"data":{"value":"2"}}',
+      '--field-manager=other',
+    ]);
+    const refused = await apply('3');
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toMatch(
+      /^error: Apply failed with 1 conflict: conflict with "other" using v1( at \S+)?: \.data\.value\n/,
+    );
+    expect((await apply('3', '--force-conflicts')).stdout).toBe('configmap/shared serverside-applied\n');
+    const different = await attempt(['diff', '--server-side', '-f', '-'], map('4'));
+    expect([different.code, different.stdout]).toEqual([
+      1,
+      expect.stringMatching(/^- {2}value: "3"\n\+ {2}value: "4"$/m),
+    ]);
+    const shown = ['get', 'configmap', 'shared', '-o', 'yaml'];
+    expect(await run(shown)).not.toContain('managedFields');
+    expect(await run([...shown, '--show-managed-fields'])).toMatch(/manager: kubectl\n\s+operation: Apply/);
+    await run(['delete', 'configmap', 'shared']);
+    await run(['apply', '-f', '-'], map('5'));
+    expect((await apply('6')).stdout).toBe('configmap/shared serverside-applied\n');
+    const moved = await kubectl.json<{ metadata: { managedFields: { manager: string }[] } }>([
+      '-n',
+      namespace,
+      ...['get', 'configmap', 'shared', '--show-managed-fields'],
+    ]);
+    expect(moved.metadata.managedFields.map((entry) => entry.manager)).toEqual(['kubectl', 'kubectl-last-applied']);
+    await run(['delete', 'configmap', 'shared']);
+  });
+
   test('validates on the server and says which field is unknown', async () => {
     const bad = await attempt(['apply', '-f', '-'], web('one').replace('replicas: 2', 'replicas: 2\n  replicaz: 3'));
     expect(bad.code).toBe(1);

@@ -6,7 +6,7 @@
 import type { StatusError } from '../../../shared/errors.ts';
 import { type FieldSet, formatPath, fromPath, paths, union } from './field-set.ts';
 import type { Applied } from './managed-fields.ts';
-import { fieldsOf, type JsonMap, type TypeOf } from './typed.ts';
+import { fieldsOf, type Json, type JsonMap, type TypeOf } from './typed.ts';
 
 export const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 /** Kubernetes: the limit of all annotations together; beyond it the annotation is left empty. */
@@ -35,7 +35,7 @@ export function allowedByLastApplied(type: TypeOf, lastApplied: string, conflict
 
 /** The annotation as it reads after this apply. */
 export function withLastApplied(applied: Applied, config: JsonMap): Applied {
-  const text = `${JSON.stringify(withoutAnnotation(config))}\n`;
+  const text = `${JSON.stringify(sorted(withoutAnnotation(config)))}\n`;
   const { object, entries } = applied;
   const metadata = object.metadata as JsonMap;
   const annotations = {
@@ -49,4 +49,12 @@ function withoutAnnotation(config: JsonMap): JsonMap {
   const metadata = config.metadata as JsonMap;
   const { [LAST_APPLIED]: _, ...annotations } = (metadata.annotations ?? {}) as JsonMap;
   return { ...config, metadata: { ...metadata, annotations } };
+}
+
+/** As Go writes a map: by key. */
+function sorted(value: Json): Json {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([key, each]): [string, Json] => [key, sorted(each)]);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -346,7 +346,9 @@ describe('apply', () => {
     expect(refusal(() => map.apply('other', configMap({ key: '2' }))).code).toBe(409);
     const applied = map.apply('kubectl', configMap({ key: '2' }));
     expect(applied.data).toEqual({ key: '2' });
-    expect(JSON.parse(applied.metadata.annotations?.[key] ?? '')).toMatchObject({ data: { key: '2' } });
+    expect(applied.metadata.annotations?.[key]).toBe(
+      '{"apiVersion":"v1","data":{"key":"2"},"kind":"ConfigMap","metadata":{"annotations":{},"name":"a","namespace":"default"}}\n',
+    );
     map.put('other', (object) => Object.assign(object.data, { more: '1' }));
     expect(refusal(() => map.apply('kubectl', configMap({ key: '2', more: '2' }))).message).toBe(
       'Apply failed with 1 conflict: conflict with "other" using v1 at 2026-01-01T00:00:00Z: .data.more',
