@@ -30,6 +30,7 @@ export default defineConfig({
                 ROOT_SECRET: 'a-root-secret-for-tests-of-32-bytes',
                 PUBLIC_URL: 'http://{name}.{namespace}.localhost:8080',
                 API_URL: 'https://api.test',
+                API_ADDRESS: '192.0.2.10:6443',
               },
             },
           }),

@@ -15,6 +15,8 @@ export interface Env {
   PUBLIC_URL: string;
   /** The API's own URL as clients see it, without a trailing slash. */
   API_URL: string;
+  /** `IP:PORT` by which machines and pods reach the API, where API_URL is a loopback address or a name. */
+  API_ADDRESS?: string;
   /** PEM of the CA that signed the API's certificate; absent where public certificates need none. */
   CA_CERTIFICATE?: string;
   /** PEM (PKCS #8) of that CA's key: with it, certificates.k8s.io signs client certificates. */

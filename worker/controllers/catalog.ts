@@ -13,6 +13,7 @@ import { finishedJobs } from './finished-jobs.ts';
 import { createGarbageCollector } from './garbage-collector.ts';
 import { createHooks } from './hooks.ts';
 import { jobs } from './jobs.ts';
+import { createKubernetesEndpoints } from './kubernetes-endpoints.ts';
 import { createNamespaces } from './namespaces.ts';
 import { nodeCIDRs } from './node-cidrs.ts';
 import { createNodes } from './nodes.ts';
@@ -51,6 +52,7 @@ export function createControllers(surroundings: Surroundings): Controller[] {
     disruption,
     createServices(surroundings),
     endpointSlices,
+    createKubernetesEndpoints(surroundings),
     resourceQuotas,
     createHooks(surroundings),
   ];

@@ -27,6 +27,8 @@ export interface Surroundings {
     publicUrl: string;
     /** The API's URL from outside, with the cluster's path: hooks are addressed below it. */
     apiUrl: string;
+    /** `IP:PORT` by which pods reach the API; undefined where its URL is all there is. */
+    apiAddress?: string | undefined;
     /** PEM; undefined when clients need no CA of ours (public certificates). */
     caCertificate: string | undefined;
     /** Issues client certificates; undefined where the CA's key is not at hand. */

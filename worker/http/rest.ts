@@ -19,8 +19,9 @@ import { checkFields } from '../resources/fields.ts';
 import { schemaOfKind } from '../resources/schemas.ts';
 import { json, pageNotFound, warningHeader } from './answers.ts';
 import { applyObject } from './apply.ts';
-import { readBody } from './body.ts';
+import { onComponentStatuses } from './component-statuses.ts';
 import {
+  bodyOf,
   type Exchange,
   formOf,
   LIST_FORMS,
@@ -102,6 +103,7 @@ async function onObject(exchange: Exchange): Promise<Response> {
   const { definition } = served;
   const { verb } = info;
   if (info.resource === 'bindings') return onBinding(exchange);
+  if (definition.identity.resource === 'componentstatuses') return onComponentStatuses(exchange);
   if (definition.virtual) return onReview(exchange);
   const answer = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
   if (answer === undefined || !(definition.verbs as readonly string[]).includes(verb)) throw methodRefused();
@@ -209,7 +211,7 @@ const DELETE_OPTIONS = { identity: { group: '', version: 'v1', kind: 'DeleteOpti
 /** Kubernetes: with a body the query is not read at all. */
 async function readDeleteOptions(exchange: Exchange): Promise<DeleteOptions> {
   const { request, info } = exchange;
-  const body = await readBody(request);
+  const body = await bodyOf(exchange);
   if (body.byteLength === 0) {
     const options = deleteOptionsOf(info.query);
     validateDeleteOptions(options);

@@ -8,6 +8,7 @@ import { duplicateValue, forbiddenField, invalidValue, notSupported, required } 
 import { validateContainers } from './container-validation.ts';
 import { validateLabels } from './metadata-validation.ts';
 import { checkDNSLabel, checkDNSSubdomain, checkIP, checkLabelValue, checkQualifiedName } from './names.ts';
+import { validateSysctls } from './sysctls.ts';
 
 const RESTART_POLICIES = ['Always', 'OnFailure', 'Never'];
 const DNS_POLICIES = ['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'];
@@ -246,7 +247,7 @@ export function validatePodSpec(spec: PodSpec, path: string): StatusCause[] {
   else if (!RESTART_POLICIES.includes(restartPolicy)) {
     causes.push(notSupported(`${path}.restartPolicy`, restartPolicy, RESTART_POLICIES));
   }
-  causes.push(...validateDns(spec, path), ...validateNaming(spec, path));
+  causes.push(...validateDns(spec, path), ...validateNaming(spec, path), ...validateSysctls(spec, path));
   if (grace !== undefined && grace < 0) {
     causes.push(invalidValue(`${path}.terminationGracePeriodSeconds`, grace, 'must be greater than or equal to 0'));
   }
