@@ -18,6 +18,7 @@ import { authorize, forbiddenError } from './http/authorization.ts';
 import { bootstrapUser } from './http/bootstrap-tokens.ts';
 import { answerClusterRequest, type ClusterParts } from './http/cluster-routes.ts';
 import { impersonate } from './http/impersonation.ts';
+import { GroupCommit } from './http/group-commit.ts';
 import { assetDescriptions } from './http/openapi-descriptions.ts';
 import { whyTokenEnded } from './http/token-status.ts';
 import { KeyspaceWatches } from './links/keyspace-watches.ts';
@@ -43,6 +44,7 @@ type Parts = ClusterParts & { plane: ControlPlane; rounds: NodeRounds };
 
 export class Cluster extends DurableObject<Env> implements ClusterRpc {
   #parts: Parts | undefined;
+  readonly #commits = new GroupCommit();
   /** When the alarm is set for, as far as this instance knows. */
   #alarmMs: number | null = null;
   /** How many transactions there had been when a turn last ended properly; none yet. */
@@ -60,7 +62,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
   override async fetch(request: Request): Promise<Response> {
     const parts = this.#compose(request.headers.get(CLUSTER_HEADER) ?? undefined);
     try {
-      return await answerClusterRequest(parts, request);
+      return await this.#commits.during(() => answerClusterRequest(parts, request));
     } finally {
       await this.#endTurn(parts);
     }
@@ -231,6 +233,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
       ...trustOf(env, name),
       cluster: name,
       nowMs,
+      commits: this.#commits,
       minions,
       watches,
       keyspace,

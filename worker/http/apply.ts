@@ -13,8 +13,7 @@ import { checkFields } from '../resources/fields.ts';
 import { JsonSyntaxError, scanJson } from '../resources/json-scan.ts';
 import type { Schema } from '../resources/schemas.ts';
 import { parseYaml, YamlError } from '../resources/yaml.ts';
-import { readBody } from './body.ts';
-import { type Exchange, report, storedForm, writing } from './exchange.ts';
+import { bodyOf, type Exchange, report, storedForm, writing } from './exchange.ts';
 import type { FieldValidation, WriteOptions } from './write-options.ts';
 
 const isObject = (value: unknown): value is JsonObject =>
@@ -53,7 +52,7 @@ export async function readConfig(
   identity: { group: string; version: string; kind: string },
 ): Promise<JsonObject> {
   const { info, namespace } = exchange;
-  const { value, problems } = readDocument(new TextDecoder().decode(await readBody(exchange.request)));
+  const { value, problems } = readDocument(new TextDecoder().decode(await bodyOf(exchange)));
   if (!isObject(value)) throw badRequest('error decoding YAML: the document is no object');
   for (const field of ['apiVersion', 'kind'] as const) {
     const name = `${field[0]?.toUpperCase()}${field.slice(1)}`;

@@ -18,6 +18,7 @@ import type { Schema } from '../resources/schemas.ts';
 import type { Reader, Synchronous } from '../store/store.ts';
 import type { TokenTrust } from './authentication.ts';
 import { readBody } from './body.ts';
+import type { GroupCommit } from './group-commit.ts';
 import type { ReadParts } from './lists.ts';
 import { type AnswerForm, negotiate } from './negotiation.ts';
 import { type APPLY, type PatchType, parsePatch } from './patch-body.ts';
@@ -29,6 +30,7 @@ export interface RestParts extends TokenTrust {
   catalog(): Catalog;
   cluster: string;
   nowMs(): number;
+  commits: GroupCommit;
 }
 
 /** One request on its way. */
@@ -53,10 +55,17 @@ export const formOf = ({ request, info }: Exchange, allowed: readonly string[]):
 export const methodRefused = () =>
   new StatusError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
 
+/** The bytes of a write's body. What follows is one turn, and its transaction is committed with those of others. */
+export async function bodyOf({ request, parts }: Pick<Exchange, 'request' | 'parts'>): Promise<Uint8Array> {
+  const body = await readBody(request);
+  await parts.commits.turn();
+  return body;
+}
+
 /** The body as the served resource's kind: of the right kind, known fields only, as fieldValidation says. */
 export async function readObject(exchange: Exchange, validation: FieldValidation): Promise<JsonObject> {
   const { request, served } = exchange;
-  const decoded = decodeBody(await readBody(request), request.headers.get('content-type'), served);
+  const decoded = decodeBody(await bodyOf(exchange), request.headers.get('content-type'), served);
   const checked = checkFields(served.schema, decoded.object, { duplicates: decoded.duplicates });
   const problems = [...decoded.problems, ...checked.problems];
   report(exchange, validation, problems, () => strictError(served.schema, problems));
@@ -97,8 +106,9 @@ export function writing<T>(
 export const userAgentOf = (request: Request): string => request.headers.get('user-agent') ?? '';
 
 /** A body of a kind that belongs to the subresource, not to the resource. */
-export async function readOther({ request }: Exchange, expected: ExpectedKind, schema?: Schema): Promise<JsonObject> {
-  const { object } = decodeBody(await readBody(request), request.headers.get('content-type'), expected);
+export async function readOther(exchange: Exchange, expected: ExpectedKind, schema?: Schema): Promise<JsonObject> {
+  const contentType = exchange.request.headers.get('content-type');
+  const { object } = decodeBody(await bodyOf(exchange), contentType, expected);
   if (schema !== undefined) checkFields(schema, object);
   return object;
 }
@@ -114,7 +124,7 @@ export interface Patch {
 export type ChangeType = Exclude<PatchType, typeof APPLY>;
 
 export async function readPatch(exchange: Exchange, type: ChangeType, schema: Schema | undefined): Promise<Patch> {
-  const { patch, duplicates } = parsePatch(await readBody(exchange.request));
+  const { patch, duplicates } = parsePatch(await bodyOf(exchange));
   const problems = duplicates.map((path) => `duplicate field "${path}"`);
   switch (type) {
     case 'application/json-patch+json':
