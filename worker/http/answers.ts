@@ -67,3 +67,19 @@ export function warningHeader(text: string): string {
   const clean = [...text.replace(/[\u0000-\u001f\u007f]/g, ' ')].slice(0, 256).join('');
   return `299 - "${clean.replace(/(["\\])/g, '\\$1')}"`;
 }
+
+/** Kubernetes: shorter bodies are not worth the work. */
+const LONG_BODY = 128 * 1024;
+
+/** Compressed for who takes it, when it is long. Whoever holds a stream knows nothing of its length: it is long. */
+export function compressible(
+  answer: Response,
+  { gzip }: { gzip: boolean },
+  length = Number.POSITIVE_INFINITY,
+): Response {
+  if (!gzip || length <= LONG_BODY) return answer;
+  // Workers: the platform compresses a body that says it is.
+  answer.headers.set('content-encoding', 'gzip');
+  answer.headers.append('vary', 'Accept-Encoding');
+  return answer;
+}

@@ -10,7 +10,7 @@ import { columnDefinitions, type IncludeObject, partialMetadata, tableOf, tableR
 import type { ServedResource } from '../resources/catalog.ts';
 import type { JsonObject } from '../resources/definition.ts';
 import type { Reader, StoredObject } from '../store/store.ts';
-import { json, jsonText } from './answers.ts';
+import { compressible, json, jsonText } from './answers.ts';
 import {
   type Continuation,
   expiredContinue,
@@ -49,7 +49,8 @@ export function objectAnswer(
   status = 200,
 ): Response {
   const shown = servedText(served, text);
-  if (form.as === '' && !form.pretty && !form.yaml) return jsonText(`${shown}\n`, status);
+  if (form.as === '' && !form.pretty && !form.yaml)
+    return compressible(jsonText(`${shown}\n`, status), form, shown.length);
   const object = JSON.parse(shown) as KubeObject;
   if (form.yaml) return yamlAnswer(object, status);
   if (form.as === 'Table') {
@@ -229,7 +230,7 @@ function readFirst(parts: ReadParts, query: Query, from: Continuation | undefine
 /** People read lists at a terminal; what they get may cost a parse. */
 function formed(text: string, form: AnswerForm): Response {
   if (form.yaml) return yamlAnswer(JSON.parse(text), 200);
-  return form.pretty ? json(JSON.parse(text), 200, true) : jsonText(text);
+  return compressible(form.pretty ? json(JSON.parse(text), 200, true) : jsonText(text), form, text.length);
 }
 
 function streamed(reader: Reader, query: Query, shape: Shape, first: StoredObject[], form: AnswerForm): Response {
@@ -258,5 +259,6 @@ function streamed(reader: Reader, query: Query, shape: Shape, first: StoredObjec
       if (part === undefined) controller.close();
     },
   });
-  return new Response(body, { headers: { 'content-type': 'application/json', 'cache-control': 'no-cache, private' } });
+  const headers = { 'content-type': 'application/json', 'cache-control': 'no-cache, private' };
+  return compressible(new Response(body, { headers }), form);
 }

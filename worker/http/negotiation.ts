@@ -10,6 +10,8 @@ export interface AnswerForm {
   version: 'v1' | 'v1beta1';
   pretty: boolean;
   yaml: boolean;
+  /** The client takes compressed bodies. */
+  gzip: boolean;
 }
 
 interface MediaRange {
@@ -42,6 +44,9 @@ const isPretty = (query: URLSearchParams, userAgent: string): boolean => {
   return /^(curl|Wget|Mozilla\/5\.0)/.test(userAgent);
 };
 
+const acceptsGzip = (headers: Headers): boolean =>
+  (headers.get('accept-encoding') ?? '').split(',').some((each) => each.trim().split(';', 1)[0] === 'gzip');
+
 const AS = ['Table', 'PartialObjectMetadata', 'PartialObjectMetadataList'] as const;
 
 /**
@@ -51,7 +56,7 @@ const AS = ['Table', 'PartialObjectMetadata', 'PartialObjectMetadataList'] as co
 export function negotiate(headers: Headers, query: URLSearchParams, allowed: readonly string[]): AnswerForm {
   const pretty = isPretty(query, headers.get('user-agent') ?? '');
   const accept = headers.get('accept');
-  const plain: AnswerForm = { as: '', version: 'v1', pretty, yaml: false };
+  const plain: AnswerForm = { as: '', version: 'v1', pretty, yaml: false, gzip: acceptsGzip(headers) };
   if (accept === null || accept.trim() === '') return plain;
   for (const { type, parameters, quality } of parseAccept(accept)) {
     if (quality <= 0) continue;
@@ -67,7 +72,7 @@ export function negotiate(headers: Headers, query: URLSearchParams, allowed: rea
     const version = parameters.v ?? 'v1';
     if (form === undefined || !allowed.includes(form) || parameters.g !== 'meta.k8s.io') continue;
     if (version !== 'v1' && version !== 'v1beta1') continue;
-    return { as: form, version, pretty, yaml };
+    return { ...plain, as: form, version, yaml };
   }
   throw notAcceptable([...ANSWERED_MEDIA]);
 }
