@@ -12,6 +12,7 @@ import { events } from './events.ts';
 import { finishedJobs } from './finished-jobs.ts';
 import { createGarbageCollector } from './garbage-collector.ts';
 import { createHooks } from './hooks.ts';
+import { horizontalPodAutoscalers } from './horizontalpodautoscalers.ts';
 import { jobs } from './jobs.ts';
 import { createKubernetesEndpoints } from './kubernetes-endpoints.ts';
 import { createNamespaces } from './namespaces.ts';
@@ -50,6 +51,7 @@ export function createControllers(surroundings: Surroundings): Controller[] {
     cronJobs,
     finishedJobs,
     disruption,
+    horizontalPodAutoscalers,
     createServices(surroundings),
     endpointSlices,
     createKubernetesEndpoints(surroundings),

@@ -25,6 +25,7 @@ import { ENDPOINT_SLICES_DEFINITION } from './endpointslices.ts';
 import { EVENTS_DEFINITION } from './events.ts';
 import { FLOW_SCHEMAS_DEFINITION } from './flowschemas.ts';
 import { HOOKS_DEFINITION } from './hooks.ts';
+import { HORIZONTAL_POD_AUTOSCALERS_DEFINITION } from './horizontalpodautoscalers.ts';
 import { INGRESS_CLASSES_DEFINITION } from './ingressclasses.ts';
 import { INGRESSES_DEFINITION } from './ingresses.ts';
 import { IP_ADDRESSES_DEFINITION } from './ipaddresses.ts';
@@ -84,6 +85,7 @@ export const DEFINITIONS: readonly ResourceDefinition[] = [
   DEPLOYMENTS_DEFINITION,
   REPLICA_SETS_DEFINITION,
   STATEFUL_SETS_DEFINITION,
+  HORIZONTAL_POD_AUTOSCALERS_DEFINITION,
   CRON_JOBS_DEFINITION,
   JOBS_DEFINITION,
   POD_DISRUPTION_BUDGETS_DEFINITION,
