@@ -8,6 +8,7 @@ import { duplicateValue, forbiddenField, invalidValue, notSupported, required } 
 import { validateContainers } from './container-validation.ts';
 import { validateLabels } from './metadata-validation.ts';
 import { checkDNSLabel, checkDNSSubdomain, checkIP, checkLabelValue, checkQualifiedName } from './names.ts';
+import { validatePodPlacement } from './placement-validation.ts';
 import { validateSysctls } from './sysctls.ts';
 
 const RESTART_POLICIES = ['Always', 'OnFailure', 'Never'];
@@ -262,6 +263,7 @@ export function validatePodSpec(spec: PodSpec, path: string): StatusCause[] {
     const at = `${path}.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`;
     causes.push(...validateNodeTerms(terms ?? [], at));
   }
+  causes.push(...validatePodPlacement(spec, path));
   for (const [index, gate] of (spec.readinessGates ?? []).entries()) {
     const at = `${path}.readinessGates[${index}].conditionType`;
     causes.push(...messagesAt(at, gate.conditionType, checkQualifiedName(gate.conditionType ?? '')));

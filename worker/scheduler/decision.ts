@@ -4,17 +4,21 @@
  * Source: k8s.io/kubernetes/pkg/scheduler/{schedule_one.go,framework/types.go}
  */
 import type { Pod } from '../../shared/api/core.ts';
-import type { Candidate, Refusal, SchedulingPlugin } from './plugin.ts';
+import type { Candidate, ClusterView, Refusal, SchedulingPlugin } from './plugin.ts';
 
 export type Decision = { node: string } | { refusal: string };
 
 export function decide(
   pod: Pod,
   candidates: readonly Candidate[],
-  plugins: readonly SchedulingPlugin[],
+  rules: readonly SchedulingPlugin[],
   random: () => number,
+  view: ClusterView = { namespaceLabels: () => ({}) },
 ): Decision {
   if (candidates.length === 0) return { refusal: 'no nodes available to schedule pods' };
+  const plugins = rules.map((rule) =>
+    rule.prepare === undefined ? rule : (rule.prepare(pod, candidates, view) ?? {}),
+  );
   const refusals: Refusal[] = [];
   const fitting: Candidate[] = [];
   for (const candidate of candidates) {
@@ -26,7 +30,9 @@ export function decide(
   return best === undefined ? { refusal: explain(refusals) } : { node: best.node.metadata.name };
 }
 
-function firstRefusal(pod: Pod, candidate: Candidate, plugins: readonly SchedulingPlugin[]): Refusal | undefined {
+type Prepared = Pick<SchedulingPlugin, 'filter' | 'score'>;
+
+function firstRefusal(pod: Pod, candidate: Candidate, plugins: readonly Prepared[]): Refusal | undefined {
   for (const plugin of plugins) {
     const refusal = plugin.filter?.(pod, candidate);
     if (refusal !== undefined) return refusal;
@@ -37,7 +43,7 @@ function firstRefusal(pod: Pod, candidate: Candidate, plugins: readonly Scheduli
 function pickBest(
   pod: Pod,
   fitting: readonly Candidate[],
-  plugins: readonly SchedulingPlugin[],
+  plugins: readonly Prepared[],
   random: () => number,
 ): Candidate | undefined {
   if (fitting.length <= 1) return fitting[0];

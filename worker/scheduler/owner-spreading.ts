@@ -9,6 +9,8 @@ export const ownerSpreading: SchedulingPlugin = {
   score: {
     weight: 2,
     of(pod, { siblings }) {
+      // Kubernetes: the constraints that everybody has are for pods without their own.
+      if ((pod.spec.topologySpreadConstraints ?? []).length > 0) return 0;
       const controller = pod.metadata.ownerReferences?.find((reference) => reference.controller === true);
       return controller === undefined ? 0 : (siblings.get(controller.uid) ?? 0);
     },

@@ -15,6 +15,18 @@ export interface Candidate {
   hostPorts: ReadonlySet<string>;
   /** How many pods of one controller are on the node, by its uid. */
   siblings: ReadonlyMap<string, number>;
+  /** The pods on the node that have not ended. Read when first asked for: only rules about other pods ask. */
+  readonly pods: readonly PlacedPod[];
+  /** Those among them that keep others away, or want them near. */
+  choosy: readonly PlacedPod[];
+}
+
+/** What rules about other pods look at. */
+export type PlacedPod = Pick<Pod, 'metadata' | 'spec'>;
+
+/** What a rule may ask beyond nodes and pods. */
+export interface ClusterView {
+  namespaceLabels(name: string): Record<string, string>;
 }
 
 export interface Refusal {
@@ -26,6 +38,15 @@ export interface Refusal {
 
 export interface SchedulingPlugin {
   name: string;
+  /**
+   * For rules that look at all nodes together: what they say about this one pod, counted once. Takes the place of `filter`
+   * and `score`; undefined where the rule has nothing to say.
+   */
+  prepare?(
+    pod: Pod,
+    candidates: readonly Candidate[],
+    view: ClusterView,
+  ): Pick<SchedulingPlugin, 'filter' | 'score'> | undefined;
   /** undefined: fits. */
   filter?(pod: Pod, candidate: Candidate): Refusal | undefined;
   score?: {

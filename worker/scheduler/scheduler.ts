@@ -4,7 +4,7 @@
  * What it chooses from is in `candidates.ts`, how it chooses in `decision.ts` and the rules of `catalog.ts`.
  * Source: https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/
  */
-import { NODES, type Node, PODS, type Pod, type PodCondition } from '../../shared/api/core.ts';
+import { NAMESPACES, NODES, type Node, PODS, type Pod, type PodCondition } from '../../shared/api/core.ts';
 import { formatTime } from '../../shared/time.ts';
 import { type Controller, keyOf, type ReconcileContext, source, splitKey } from '../controllers/controller.ts';
 import type { ObjectChange, Objects } from '../registry/objects.ts';
@@ -15,6 +15,10 @@ import { decide } from './decision.ts';
 export const SCHEDULER_NAME = 'default-scheduler';
 /** Every pending pod; no pod has this key, for a pod's has a slash. */
 export const EVERY = '*';
+/** The pending pods that have something to say about others, which are looked at again when a pod was placed. */
+const CHOOSY = '~';
+/** Many pods are placed at once: one look is enough for all of them. */
+const CHOOSY_AFTER_MS = 100;
 
 /** One for each object: it keeps sums (see `candidates.ts`), which belong to one store. */
 export function createScheduler(candidates: Candidates = createCandidates()): Controller {
@@ -33,8 +37,9 @@ export function createScheduler(candidates: Candidates = createCandidates()): Co
       }),
     ],
     reconcile(key, context) {
-      if (key === EVERY) {
-        for (const pod of pendingInOrder(context.objects)) context.enqueue(keyOf(pod));
+      if (key === EVERY || key === CHOOSY) {
+        const pending = pendingInOrder(context.objects).filter((pod) => key === EVERY || isChoosy(pod));
+        for (const pod of pending) context.enqueue(keyOf(pod));
         return;
       }
       const { namespace, name } = splitKey(key);
@@ -55,6 +60,9 @@ const isPending = (pod: Pod): boolean =>
   pod.metadata.deletionTimestamp === undefined &&
   weighs(pod) &&
   (pod.spec.schedulerName ?? SCHEDULER_NAME) === SCHEDULER_NAME;
+
+const isChoosy = ({ spec }: Pod): boolean =>
+  spec.affinity?.podAffinity !== undefined || (spec.topologySpreadConstraints ?? []).length > 0;
 
 const PENDING = [{ index: 'field:spec.nodeName', value: '' }];
 
@@ -105,7 +113,8 @@ function schedule(pod: Pod, candidates: Candidates, context: ReconcileContext): 
     setUnscheduled(pod, { reason: 'SchedulingGated', message }, objects);
     return;
   }
-  const decision = decide(pod, candidates.all(objects), PLUGINS, context.random);
+  const view = { namespaceLabels: (name: string) => objects.get(NAMESPACES, '', name)?.metadata.labels ?? {} };
+  const decision = decide(pod, candidates.all(objects), PLUGINS, context.random, view);
   const { name, namespace = '', uid } = pod.metadata;
   if ('node' in decision) {
     objects.bind({ namespace, name, uid }, decision.node);
@@ -115,6 +124,7 @@ function schedule(pod: Pod, candidates: Candidates, context: ReconcileContext): 
       message: `Successfully assigned ${namespace}/${name} to ${decision.node}`,
       component: SCHEDULER_NAME,
     });
+    if (hasPending(objects)) context.enqueue(CHOOSY, CHOOSY_AFTER_MS);
     return;
   }
   objects.record(pod, {

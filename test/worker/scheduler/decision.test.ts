@@ -14,6 +14,8 @@ const candidate = (subject: Node, more: Partial<Candidate> = {}): Candidate => (
   requested: {},
   hostPorts: new Set(),
   siblings: new Map(),
+  pods: [],
+  choosy: [],
   ...more,
 });
 
