@@ -24,7 +24,9 @@ import { MinionLink } from './link/minion-link.ts';
 import { execCommand } from './network/commands.ts';
 import { FlannelNetwork } from './network/flannel.ts';
 import { findNodeIP, goArchitecture, readMachineId } from './node/facts.ts';
+import { kubeletEndpoints } from './node/kubelet-endpoints.ts';
 import { NodeReporter } from './node/reporter.ts';
+import { readHostCounters, UsageSampler } from './node/usage.ts';
 import { Keeper } from './pods/keeper.ts';
 import { SYSTEM_CLOCK, type TokenSource } from './pods/parts.ts';
 import { NftablesProxy } from './proxy/nftables.ts';
@@ -93,6 +95,12 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<Agen
   const dns = new DnsServer({ log: logTo('dns') });
 
   let networkRuns = false;
+  const usage = new UsageSampler({
+    runtime,
+    host: readHostCounters,
+    now: () => Date.now(),
+    wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  });
   const linkSettings: LinkSettings = {
     server: config.server,
     token: config.token,
@@ -101,6 +109,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<Agen
     dataDir: config.dataDir,
     agentVersion: LONGSHORE_VERSION,
     machineId: readMachineId(config.dataDir),
+    endpoints: kubeletEndpoints({ nodeName: config.nodeName, report: () => usage.report() }),
     registration: () => ({
       labels: ownLabels(config),
       annotations: networkRuns ? network.annotations() : {},

@@ -17,12 +17,13 @@ import { trustOf } from './http/authentication.ts';
 import { authorize, forbiddenError } from './http/authorization.ts';
 import { bootstrapUser } from './http/bootstrap-tokens.ts';
 import { answerClusterRequest, type ClusterParts } from './http/cluster-routes.ts';
-import { impersonate } from './http/impersonation.ts';
 import { GroupCommit } from './http/group-commit.ts';
+import { impersonate } from './http/impersonation.ts';
 import { assetDescriptions } from './http/openapi-descriptions.ts';
 import { whyTokenEnded } from './http/token-status.ts';
 import { KeyspaceWatches } from './links/keyspace-watches.ts';
 import { locatePod, locateService } from './links/locate.ts';
+import { locateProxy } from './links/locate-proxy.ts';
 import { MINION_TAG, Minions } from './links/minions.ts';
 import { Watches } from './links/watches.ts';
 import {
@@ -32,6 +33,7 @@ import {
   type Impersonation,
   type Outcome,
   type PodLocation,
+  type ProxyLocation,
   type ServiceLocation,
 } from './rpc.ts';
 import { COMPACTION, compactHistory } from './store/compaction.ts';
@@ -132,6 +134,20 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
       const { allowed, reason } = authorize(attributes, plane.store);
       if (!allowed) throw forbiddenError(attributes, reason);
       return plane.registry.asSystem((objects) => locatePod(objects, asked));
+    });
+  }
+
+  async locateProxy(
+    user: UserInfo,
+    asked: { resource: string; namespace: string; name: string; verb: string },
+  ): Promise<Outcome<ProxyLocation>> {
+    const { plane } = this.#compose();
+    return outcomeOf(() => {
+      const attributes = { ...asked, user, isResource: true, group: '', subresource: 'proxy', path: '' };
+      if (whyTokenEnded(user, plane.store, Date.now()) !== undefined) throw unauthorized();
+      const { allowed, reason } = authorize(attributes, plane.store);
+      if (!allowed) throw forbiddenError(attributes, reason);
+      return plane.registry.asSystem((objects) => locateProxy(objects, asked));
     });
   }
 

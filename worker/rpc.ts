@@ -33,6 +33,12 @@ export interface ServiceLocation {
   endpoints: { node: string; address: string; port: number }[];
 }
 
+/** Where a request for `…/proxy` goes, after its authorization: any of these. A node's own endpoints have no address. */
+export interface ProxyLocation {
+  tls: boolean;
+  endpoints: { node: string; address: string; port: number }[];
+}
+
 export interface HookDelivery {
   namespace: string;
   name: string;
@@ -59,6 +65,10 @@ export interface ClusterRpc {
     user: UserInfo,
     asked: { namespace: string; name: string; subresource: string; verb: string; container?: string },
   ): Promise<Outcome<PodLocation>>;
+  locateProxy(
+    user: UserInfo,
+    asked: { resource: string; namespace: string; name: string; verb: string },
+  ): Promise<Outcome<ProxyLocation>>;
   /** Only Services of type LoadBalancer are public. `port` undefined: the Service's first port (or the one named http). */
   locateService(asked: { namespace: string; name: string; port?: number }): Promise<Outcome<ServiceLocation>>;
   /** Verifies, records and acts; the code is what the sender gets. */

@@ -7,6 +7,7 @@
 import type { ConfigMap, Node, Pod, Secret, Service } from '../../shared/api/core.ts';
 import type { EndpointSlice } from '../../shared/api/discovery.ts';
 import type { Hello, Report, Welcome } from '../../shared/link/protocol.ts';
+import type { KubeletEndpoints } from '../node/kubelet-endpoints.ts';
 import type { PodStreams, Reporter } from '../pods/pods.ts';
 
 export interface Replica {
@@ -35,6 +36,8 @@ export interface LinkSettings {
   dataDir: string;
   agentVersion: string;
   machineId: string;
+  /** What the minion serves by itself, through `nodes/NAME/proxy`. */
+  endpoints: KubeletEndpoints;
   /** Asked at each hello, so it may change while the agent runs. */
   registration(): Hello['registration'];
 }

@@ -133,6 +133,7 @@ export class MinionLink implements Link {
 
   private dial(streams: PodStreams): void {
     const { settings, timers, log } = this;
+    const { endpoints } = settings;
     const to = (path: string) => dialler({ server: settings.server, path, token: () => this.token, ca: settings.ca });
     const random = Math.random;
     this.control = new Control({
@@ -150,7 +151,13 @@ export class MinionLink implements Link {
       },
       onHttpStatus: (status) => this.httpStatus(status),
     });
-    this.data = new DataSocket({ dial: to(DATA_PATH), timers, random, log, answer: answering({ pods: streams, log }) });
+    this.data = new DataSocket({
+      dial: to(DATA_PATH),
+      timers,
+      random,
+      log,
+      answer: answering({ pods: streams, endpoints, log }),
+    });
     this.control.start();
     this.data.start();
   }

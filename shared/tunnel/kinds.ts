@@ -59,6 +59,10 @@ export interface HttpHeader {
   body: boolean;
   /** A WebSocket upgrade: after a 101 head, channel 0 carries the records of `messages.ts` both ways. */
   upgrade?: 'websocket';
+  /** The address speaks TLS; its certificate is not judged, as pods seldom have one that could be. */
+  tls?: boolean;
+  /** Not to an address, but to what the minion itself serves as a kubelet does. */
+  to?: 'kubelet';
 }
 /** Raw bytes to an address of the pod network. */
 export interface DialHeader {

@@ -1,5 +1,6 @@
 /** The agent's stream handlers with a Session in front of them, as the Worker has it; bytes move by themselves. */
 import { answering } from '../../agent/link/streams.ts';
+import type { KubeletEndpoints } from '../../agent/node/kubelet-endpoints.ts';
 import type { PodStreams } from '../../agent/pods/pods.ts';
 import { CHANNELS, type StreamEnd, type StreamHead, type StreamHeader } from '../../shared/tunnel/kinds.ts';
 import { Session } from '../../shared/tunnel/session.ts';
@@ -19,7 +20,9 @@ export interface OpenedStream {
   reading: boolean;
 }
 
-export function streamWorld(pods: Partial<PodStreams> = {}) {
+const nothingServed: KubeletEndpoints = async () => ({ status: 404, contentType: 'text/plain', body: '' });
+
+export function streamWorld(pods: Partial<PodStreams> = {}, endpoints = nothingServed) {
   const missing = () => {
     throw new Error('this test has no such stream');
   };
@@ -36,7 +39,7 @@ export function streamWorld(pods: Partial<PodStreams> = {}) {
     });
   };
   const worker = new Session({ onOutput: pump });
-  const agent = new Session({ onOutput: pump, onOpen: answering({ pods: all, log }) });
+  const agent = new Session({ onOutput: pump, onOpen: answering({ pods: all, endpoints, log }) });
 
   function open(header: StreamHeader): OpenedStream {
     const chunks: { channel: number; bytes: Uint8Array }[] = [];

@@ -3,42 +3,19 @@ import { exports } from 'cloudflare:workers';
 import { describe, expect, test } from 'vitest';
 import type { Pod } from '../../shared/api/core.ts';
 import type { Status } from '../../shared/api/meta.ts';
-import { DATA_PATH } from '../../shared/link/protocol.ts';
 import type { StreamHeader } from '../../shared/tunnel/kinds.ts';
 import { encodeMessage, MessageReader } from '../../shared/tunnel/messages.ts';
-import { Session } from '../../shared/tunnel/session.ts';
-import type { StreamEvents, TunnelStream } from '../../shared/tunnel/stream.ts';
-import { minionClaims } from '../../worker/http/tokens.ts';
 import { eventually } from '../support/eventually.ts';
-import { TestApi, tokenOf } from './support/api.ts';
+import { TestApi } from './support/api.ts';
+import { dataSocket, type StreamHandler } from './support/data-socket.ts';
 import { ScriptedMinion } from './support/scripted-minion.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-type Handler = (stream: TunnelStream, header: StreamHeader) => StreamEvents;
 const SUCCESS: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' };
 
-/** The minion's data socket, opened as the agent opens it. */
-async function dataSocket(api: TestApi, node: string, handler: Handler): Promise<WebSocket> {
-  const token = await tokenOf(minionClaims(api.cluster, node, `machine-of-${node}`));
-  const response = await api.fetch('GET', DATA_PATH, { token, headers: { Upgrade: 'websocket' } });
-  const socket = response.webSocket;
-  if (socket === null) throw new Error(`no socket: ${response.status} ${await response.text()}`);
-  socket.binaryType = 'arraybuffer';
-  const session = new Session({
-    onOutput: () =>
-      queueMicrotask(() => {
-        for (let message = session.takeOutput(); message; message = session.takeOutput()) socket.send(message);
-      }),
-    onOpen: handler,
-  });
-  socket.addEventListener('message', ({ data }) => session.receive(new Uint8Array(data as ArrayBuffer)));
-  socket.accept();
-  return socket;
-}
-
 let count = 0;
-async function clusterWithPod(handler: Handler | undefined, containers = [{ name: 'main', image: 'nginx' }]) {
+async function clusterWithPod(handler: StreamHandler | undefined, containers = [{ name: 'main', image: 'nginx' }]) {
   const api = new TestApi(`streams-${count++}`);
   await ScriptedMinion.joined(api, 'm1');
   if (handler !== undefined) await dataSocket(api, 'm1', handler);
@@ -73,7 +50,7 @@ async function upgraded(api: TestApi, path: string, protocol: string) {
 }
 
 /** Reads stdin to its end and says it in capitals; exits with 3. */
-const shouting: Handler = (stream) => {
+const shouting: StreamHandler = (stream) => {
   stream.head({ ok: true });
   return {
     data: (channel, bytes) => {
@@ -155,7 +132,7 @@ describe('exec', () => {
   });
 
   test('tells on channel 3 what the minion refused, and that a minion is not connected', async () => {
-    const refusing: Handler = (stream) => {
+    const refusing: StreamHandler = (stream) => {
       stream.head({ ok: false, status: { ...SUCCESS, status: 'Failure', code: 400, message: 'no such container' } });
       stream.close();
       return { data: () => undefined, close: () => undefined };
@@ -254,7 +231,7 @@ test('port-forward carries kubectl’s bytes untouched, both ways', async () => 
 
 describe('a public Service', () => {
   /** A Service of the default cluster, with one endpoint by hand on this minion. */
-  async function published(name: string, address: string, handler: Handler) {
+  async function published(name: string, address: string, handler: StreamHandler) {
     const api = new TestApi('default');
     const node = `pub-${name}`;
     await ScriptedMinion.joined(api, node);

@@ -5,14 +5,12 @@
  */
 import { StatusError } from '../../shared/errors.ts';
 import type { HttpHeader, StreamEnd, StreamHead } from '../../shared/tunnel/kinds.ts';
-import type { TunnelStream } from '../../shared/tunnel/stream.ts';
-import { type ByteWriter, TunnelEnds } from '../../shared/tunnel/streams.ts';
 import type { Env } from '../env.ts';
+import { HttpExchange } from '../links/http-exchange.ts';
+import { requestHeaders } from '../links/proxy-headers.ts';
 import { openStream } from '../links/tunnel.ts';
 import type { ServiceLocation } from '../rpc.ts';
-import { requestHeaders, responseHeaders } from './headers.ts';
 import { matchPublic, mayBePublic, type PublicRoute, RouteMemory } from './routes.ts';
-import { SocketBridge } from './sockets.ts';
 
 type Endpoint = ServiceLocation['endpoints'][number];
 
@@ -74,7 +72,7 @@ async function tryEndpoint(request: Request, env: Env, route: PublicRoute, endpo
     body: request.body !== null && !isSocket,
     ...(isSocket ? { upgrade: 'websocket' as const } : {}),
   };
-  const exchange = new Exchange(request);
+  const exchange = new HttpExchange(request);
   try {
     const stream = await openStream(env, { cluster: route.cluster, node: endpoint.node }, header, exchange.ends);
     exchange.begin(stream);
@@ -91,65 +89,6 @@ async function tryEndpoint(request: Request, env: Env, route: PublicRoute, endpo
   // 503: the minion could not connect to the pod. A body, though, has been read from the client by now.
   const sent = code !== 503 || header.body;
   return { failure: page(502, `service "${route.name}" did not answer: ${reasonOf(answer)}`), sent };
-}
-
-/** One request and what becomes of it. */
-class Exchange {
-  readonly ends: TunnelEnds;
-  response: Response | undefined;
-  private readonly request: Request;
-
-  constructor(request: Request) {
-    this.request = request;
-    this.ends = new TunnelEnds({}, (head) => this.answer(head));
-  }
-
-  begin(stream: TunnelStream): void {
-    this.ends.stream = stream;
-    const { request } = this;
-    request.signal.addEventListener('abort', () => stream.reset('the client went away'));
-    if (request.body !== null && request.headers.get('upgrade') === null) {
-      this.ends.send(0, request.body).catch((error: unknown) => stream.reset(`the client broke off: ${String(error)}`));
-    }
-  }
-
-  private answer(head: StreamHead): void {
-    if (!head.ok || head.http === undefined) return;
-    const { status, statusText, headers: given } = head.http;
-    const headers = responseHeaders(given);
-    if (status === 101) {
-      this.response = this.upgrade(headers);
-      return;
-    }
-    // What the pod encoded stays encoded as it is.
-    const init = { status, statusText, headers, encodeBody: 'manual' } as const;
-    if (this.request.method === 'HEAD' || status === 204 || status === 205 || status === 304) {
-      this.response = new Response(null, init);
-      return;
-    }
-    const length = Number(headers.get('content-length') ?? Number.NaN);
-    const { readable, writable } = Number.isSafeInteger(length)
-      ? new FixedLengthStream(length)
-      : new IdentityTransformStream();
-    this.ends.into(0, writable.getWriter());
-    this.response = new Response(readable, init);
-  }
-
-  private upgrade(headers: Headers): Response {
-    const { 0: theirs, 1: ours } = new WebSocketPair();
-    const bridge = new SocketBridge(ours);
-    if (this.ends.stream !== undefined) bridge.join(this.ends.stream);
-    this.ends.into(0, writerInto(bridge));
-    return new Response(null, { status: 101, headers, webSocket: theirs });
-  }
-}
-
-function writerInto(bridge: SocketBridge): ByteWriter {
-  return {
-    write: (bytes = new Uint8Array(0)) => bridge.receive(bytes),
-    close: async () => bridge.ended(undefined),
-    abort: async (reason) => bridge.ended(String(reason)),
-  };
 }
 
 const reasonOf = (answer: StreamHead | { ok: false; end: StreamEnd }): string => {

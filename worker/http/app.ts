@@ -20,6 +20,7 @@ import { impersonationOf, impersonationRights } from './impersonation.ts';
 import { issuerAnswer, issuerOf } from './issuer.ts';
 import { parseListOptions } from './list-options.ts';
 import { negotiate } from './negotiation.ts';
+import { handleProxy, isProxy } from './proxy.ts';
 import { parseRequestInfo, type RequestInfo, splitTarget } from './request-info.ts';
 import { handleDataSocket, handleStream, isStream } from './streams.ts';
 import { versionAnswer } from './version.ts';
@@ -145,6 +146,7 @@ async function onApi(context: Exchange): Promise<Response> {
   const request = context.req.raw;
   const { user, target, info } = context.get('caller');
   if (info.path === DATA_PATH) return handleDataSocket(request, env, target.cluster, user);
+  if (isProxy(info)) return handleProxy(request, env, target, info, user);
   if (isStream(info)) return handleStream(request, env, target.cluster, info, user);
   const { method } = request;
   const path = `${target.path}${target.query === '' ? '' : `?${target.query}`}`;

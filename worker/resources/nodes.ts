@@ -76,7 +76,7 @@ export const NODES_DEFINITION: ResourceDefinition<Node> = {
   listKind: 'NodeList',
   shortNames: ['no'],
   verbs: ALL_VERBS,
-  subresources: ['status'],
+  subresources: ['proxy', 'status'],
   schema: 'io.k8s.api.core.v1.Node',
   generation: false,
   unconditionalUpdate: true,

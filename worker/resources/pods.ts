@@ -58,7 +58,7 @@ export const PODS_DEFINITION: ResourceDefinition<Pod> = {
   shortNames: ['po'],
   categories: ['all'],
   verbs: ALL_VERBS,
-  subresources: ['attach', 'binding', 'eviction', 'exec', 'log', 'portforward', 'status'],
+  subresources: ['attach', 'binding', 'eviction', 'exec', 'log', 'portforward', 'proxy', 'status'],
   schema: 'io.k8s.api.core.v1.Pod',
   generation: true,
   unconditionalUpdate: true,

@@ -250,7 +250,7 @@ export const SERVICES_DEFINITION: ResourceDefinition<Service> = {
   shortNames: ['svc'],
   categories: ['all'],
   verbs: ALL_VERBS,
-  subresources: ['status'],
+  subresources: ['proxy', 'status'],
   schema: 'io.k8s.api.core.v1.Service',
   generation: false,
   unconditionalUpdate: true,

@@ -2,11 +2,14 @@
 import type { Status } from '../../../shared/api/meta.ts';
 import { internalError, StatusError } from '../../../shared/errors.ts';
 import type { TunnelStream } from '../../../shared/tunnel/stream.ts';
+import type { KubeletEndpoints } from '../../node/kubelet-endpoints.ts';
 import type { PodStreams } from '../../pods/pods.ts';
 import type { LinkLog } from '../link.ts';
 
 export interface StreamParts {
   pods: PodStreams;
+  /** What the minion serves by itself. */
+  endpoints: KubeletEndpoints;
   log: LinkLog;
 }
 

@@ -2,13 +2,15 @@
  * One HTTP/1.1 exchange with a pod, streaming both ways, or a WebSocket to it. Which headers travel is the Worker's to
  * decide; only what belongs to this one connection is added here.
  */
-import { type IncomingMessage, request } from 'node:http';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { WebSocket } from 'ws';
 import { StatusError, serviceUnavailable } from '../../../shared/errors.ts';
 import type { HttpHeader } from '../../../shared/tunnel/kinds.ts';
 import { encodeMessage, MAX_SOCKET_MESSAGE_BYTES, MessageReader } from '../../../shared/tunnel/messages.ts';
 import type { StreamEvents, TunnelStream } from '../../../shared/tunnel/stream.ts';
-import { refuse } from './answer.ts';
+import { refuse, type StreamParts } from './answer.ts';
+import { kubelet } from './kubelet.ts';
 import { NodeEnds } from './node-ends.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -27,7 +29,8 @@ const HOP_BY_HOP = new Set([
 /** The pod took the connection, and perhaps the request: unlike a 503, this may not be tried elsewhere. */
 const badGateway = (message: string) => new StatusError(502, 'BadGateway', message);
 
-export function http(stream: TunnelStream, header: HttpHeader): StreamEvents {
+export function http(stream: TunnelStream, header: HttpHeader, parts: StreamParts): StreamEvents {
+  if (header.to === 'kubelet') return kubelet(stream, header, parts);
   return header.upgrade === 'websocket' ? webSocket(stream, header) : exchange(stream, header);
 }
 
@@ -35,7 +38,8 @@ function exchange(stream: TunnelStream, header: HttpHeader): StreamEvents {
   const { address, port, method, path, headers, body } = header;
   const hasLength = headers.some(([name]) => name.toLowerCase() === 'content-length');
   const framing: [string, string][] = body && !hasLength ? [['transfer-encoding', 'chunked']] : [];
-  const outgoing = request({
+  const outgoing = (header.tls ? httpsRequest : httpRequest)({
+    ...(header.tls ? { rejectUnauthorized: false } : {}),
     host: address,
     port,
     method,
@@ -94,7 +98,8 @@ function webSocket(stream: TunnelStream, header: HttpHeader): StreamEvents {
     if (key === 'sec-websocket-protocol') protocols.push(...value.split(',').map((each) => each.trim()));
     else if (!key.startsWith('sec-websocket-')) rest[name] = value;
   }
-  const socket = new WebSocket(`ws://${address}:${port}${path}`, protocols, {
+  const socket = new WebSocket(`${header.tls ? 'wss' : 'ws'}://${address}:${port}${path}`, protocols, {
+    ...(header.tls ? { rejectUnauthorized: false } : {}),
     headers: rest,
     perMessageDeflate: false,
     handshakeTimeout: CONNECT_TIMEOUT_MS,

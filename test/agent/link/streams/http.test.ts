@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
+import { createAuthority, issueServerCertificate } from '../../../../agent/cli/control-plane/certificates.ts';
 import type { HttpHeader } from '../../../../shared/tunnel/kinds.ts';
 import { encodeMessage, MessageReader, type SocketMessage } from '../../../../shared/tunnel/messages.ts';
 import { WINDOW_BYTES } from '../../../../shared/tunnel/stream.ts';
@@ -208,5 +210,42 @@ describe('a WebSocket', () => {
 
   test('to a port where nobody listens is refused', async () => {
     expect(await streamWorld().open(upgrade(1)).head()).toMatchObject({ ok: false, status: { code: 503 } });
+  });
+});
+
+describe('the other ends of an exchange', () => {
+  test('an address that speaks TLS is taken at its word, whoever signed for it', async () => {
+    const authority = await createAuthority(Date.now());
+    const { certificate, privateKey } = await issueServerCertificate(authority, ['elsewhere.test'], Date.now());
+    const server = createTlsServer({ cert: certificate, key: privateKey }, (_, response) => void response.end('safe'));
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const opened = streamWorld().open(headerOf(port, { tls: true }));
+    expect(await opened.head()).toMatchObject({ ok: true, http: { status: 200 } });
+    await opened.ended();
+    expect(opened.text()).toBe('safe');
+  });
+
+  test('the kubelet is the minion itself', async () => {
+    const world = streamWorld({}, async (method, path) => ({
+      status: 200,
+      contentType: 'text/plain',
+      body: `${method} ${path}`,
+    }));
+    const opened = world.open(headerOf(0, { to: 'kubelet', address: '', path: '/healthz?verbose' }));
+    expect(await opened.head()).toEqual({
+      ok: true,
+      http: {
+        status: 200,
+        statusText: '',
+        headers: [
+          ['Content-Type', 'text/plain'],
+          ['Content-Length', '20'],
+        ],
+      },
+    });
+    await opened.ended();
+    expect(opened.text()).toBe('GET /healthz?verbose');
   });
 });

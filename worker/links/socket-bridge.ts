@@ -1,7 +1,7 @@
 /** A client's WebSocket joined to an upgraded stream of the minion: messages stay messages, close codes pass. */
 import { encodeMessage, MessageReader, type SocketMessage } from '../../shared/tunnel/messages.ts';
 import type { TunnelStream } from '../../shared/tunnel/stream.ts';
-import { closeSocket, MAX_WAITING_BYTES, whenRead } from '../links/client-socket.ts';
+import { closeSocket, MAX_WAITING_BYTES, whenRead } from './client-socket.ts';
 
 /** The side of the minion, usable from the first byte on; `join` gives it the stream. */
 export class SocketBridge {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { requestHeaders, responseHeaders } from '../../../worker/edge/headers.ts';
+import { requestHeaders, responseHeaders } from '../../../worker/links/proxy-headers.ts';
 
 const sent = (headers: Record<string, string>, prefix = '') =>
   new Map(requestHeaders(new Request('https://web.example/a?b', { headers }), prefix));
