@@ -220,6 +220,7 @@ interface Meta {
 }
 interface Checker {
   check(node: unknown, context: unknown): unknown;
+  getType(name: string): unknown;
 }
 interface Node {
   op: string;
@@ -262,19 +263,32 @@ function prepareNodes(root: ASTNode, expression: string): Set<string> {
       }
       if (Object.hasOwn(RENAMED, name)) node.args[0] = RENAMED[name];
     }
-    const { macro } = node.meta;
-    if (macro !== undefined && Array.isArray(macro.args) && macro.args.length === 1) {
-      // has(): the library does not ask whether the field is there to be asked for.
-      const inner = macro.typeCheck;
-      const [selected] = macro.args as unknown[];
-      macro.typeCheck = (checker, made, context) => {
-        const type = inner.call(macro, checker, made, context);
-        checker.check(selected, context);
-        return type;
-      };
-    }
+    if (node.meta.macro !== undefined && Array.isArray(node.meta.macro.args)) replaceHas(node.meta.macro);
   });
   return used;
+}
+
+interface Evaluator {
+  run(node: Node, context: unknown): unknown;
+  debugType(value: unknown): { fieldLazy(value: unknown, field: string, node: Node, evaluator: Evaluator): unknown };
+}
+
+/** has(): the library's takes plain paths only, and does not ask whether the field is there to be asked for. */
+function replaceHas(macro: NonNullable<Meta['macro']>): void {
+  const [selected] = macro.args as unknown[];
+  const check = macro.typeCheck;
+  macro.typeCheck = (checker, made, context) => {
+    if (!isNode(selected) || selected.op !== '.') return check.call(macro, checker, made, context);
+    checker.check(selected, context);
+    return checker.getType('bool');
+  };
+  macro.evaluate = (evaluator: Evaluator, _: unknown, context: unknown): boolean => {
+    const [owner, field] = (selected as Node).args as [Node, string];
+    const object = evaluator.run(owner, context);
+    const value = evaluator.debugType(object).fieldLazy(object, field, selected as Node, evaluator);
+    const optional = value as { hasValue?(): boolean } | null | undefined;
+    return typeof optional?.hasValue === 'function' ? optional.hasValue() : value !== undefined;
+  };
 }
 
 const COMPARISONS = new Set(['==', '!=', 'in']);

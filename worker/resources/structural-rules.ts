@@ -34,11 +34,13 @@ interface Place {
   isRoot: boolean;
   /** Inside allOf, anyOf, oneOf, not: only what narrows the value may stand there. */
   isLogic: boolean;
+  /** Inside anyOf of an int-or-string: the two types may be named there. */
+  namesTypes: boolean;
 }
 
 export function validateSchema(schema: JSONSchemaProps, path: string): StatusCause[] {
   const causes: StatusCause[] = [];
-  visit(schema, { path, depth: 0, isRoot: true, isLogic: false }, causes);
+  visit(schema, { path, depth: 0, isRoot: true, isLogic: false, namesTypes: false }, causes);
   if (causes.length > 0) return causes;
   const problems: RuleProblem[] = [];
   compileRules(schema as StructuralSchema, problems);
@@ -54,10 +56,11 @@ function visit(node: JSONSchemaProps, place: Place, causes: StatusCause[]): void
     return;
   }
   visitKeywords(node, path, causes);
-  if (isLogic) visitLogicKeywords(node, path, causes);
+  if (isLogic) visitLogicKeywords(node, place, causes);
   else visitType(node, place, causes);
   visitExtensions(node, path, causes);
-  const inner = { depth: depth + 1, isRoot: false, isLogic };
+  const inner = { depth: depth + 1, isRoot: false, isLogic, namesTypes: false };
+  const namesTypes = node['x-kubernetes-int-or-string'] === true || place.namesTypes;
   for (const [name, child] of Object.entries(node.properties ?? {})) {
     if (!isLogic && (place.isRoot || node['x-kubernetes-embedded-resource']) && name === 'metadata') {
       visitMetadata(child, `${path}.properties[metadata]`, causes);
@@ -74,7 +77,7 @@ function visit(node: JSONSchemaProps, place: Place, causes: StatusCause[]): void
   for (const keyword of ['allOf', 'anyOf', 'oneOf'] as const) {
     for (const [index, child] of (node[keyword] ?? []).entries()) {
       const at = `${path}.${keyword}[${index}]`;
-      visit(child, { ...inner, isLogic: true, path: at }, causes);
+      visit(child, { ...inner, isLogic: true, namesTypes, path: at }, causes);
       if (!isLogic) requireComplete(node, child, path, at, causes);
     }
   }
@@ -125,9 +128,8 @@ const STRUCTURE: readonly (keyof JSONSchemaProps)[] = [
   'additionalProperties',
 ];
 
-function visitLogicKeywords(node: JSONSchemaProps, path: string, causes: StatusCause[]): void {
-  const intOrString =
-    path.endsWith(']') && ['integer', 'string'].includes(node.type ?? '') && Object.keys(node).length === 1;
+function visitLogicKeywords(node: JSONSchemaProps, { path, namesTypes }: Place, causes: StatusCause[]): void {
+  const intOrString = namesTypes && ['integer', 'string'].includes(node.type ?? '');
   for (const keyword of STRUCTURE) {
     const empty = node[keyword] === undefined || node[keyword] === '';
     if (!empty && !(keyword === 'type' && intOrString)) {
