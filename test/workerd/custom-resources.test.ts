@@ -342,3 +342,15 @@ describe('a definition', () => {
     expect(await api.code('GET', `${CRDS}/drys.dry.example.com`)).toBe(404);
   });
 });
+
+test('a watch ends, with all deletions told, when the definition of what it watches goes', async () => {
+  await create(crdOf('ending', 'ending.example.com'));
+  const path = '/apis/ending.example.com/v1/namespaces/default/endings';
+  const watch = eventsOf(await api.fetch('GET', `${path}?watch=1`));
+  await api.json('POST', path, {
+    body: { apiVersion: 'ending.example.com/v1', kind: 'Ending', metadata: { name: 'x' }, spec: { size: 1 } },
+  });
+  await api.json('DELETE', `${CRDS}/endings.ending.example.com`);
+  expect(await watch.told(2)).toEqual(['ADDED x', 'DELETED x']);
+  await expect(watch.next()).rejects.toThrow('the watch ended');
+});

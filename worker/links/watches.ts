@@ -84,6 +84,8 @@ export class Watches {
   /** A memory that may be lost at any time. */
   readonly #known = new WeakMap<WebSocket, Watcher>();
   #lastSweepMs = 0;
+  /** As the known watchers see it. */
+  #catalog: Catalog | undefined;
 
   constructor(parts: WatchParts) {
     this.#parts = parts;
@@ -130,6 +132,7 @@ export class Watches {
       const texts = new EventTexts(this.#parts);
       for (const socket of sockets) this.#tell(socket, batch, texts);
     }
+    this.#follow();
     this.#bookmark();
   }
 
@@ -220,6 +223,21 @@ export class Watches {
     if (told !== watcher.attachment.columnsTold) socket.serializeAttachment(watcher.attachment);
     if ((socket as WebSocket & { bufferedAmount?: number }).bufferedAmount! > MAX_BUFFERED_BYTES) {
       socket.close(CLOSE.slow, 'the watcher reads too slowly');
+    }
+  }
+
+  /** A CRD came, changed or went: watchers see the resource as it is now, and a watch of what is gone ends. */
+  #follow(): void {
+    const catalog = this.#parts.catalog();
+    if (catalog === this.#catalog) return;
+    this.#catalog = catalog;
+    for (const socket of this.#parts.sockets.getWebSockets(TAG)) {
+      const watcher = this.#known.get(socket);
+      if (watcher === undefined) continue;
+      const { group, version, resource } = watcher.attachment;
+      const served = catalog.findResource(group, version, resource);
+      if (served === undefined) socket.close(CLOSE.normal, 'the resource is gone');
+      else watcher.served = served;
     }
   }
 
