@@ -3,7 +3,7 @@
  * allowed, and whose business it is. The Worker's own routes are `app.ts`.
  */
 
-import { badRequest, methodNotAllowed, unauthorized } from '../../shared/errors.ts';
+import { badRequest, methodNotAllowed, notAcceptable, unauthorized } from '../../shared/errors.ts';
 import { JOIN_PATH, LINK_PATH } from '../../shared/link/protocol.ts';
 import type { UserInfo } from '../env.ts';
 import type { KeyspaceWatches } from '../links/keyspace-watches.ts';
@@ -22,6 +22,7 @@ import { includeObject, requireReached } from './lists.ts';
 import { metricsAnswer } from './metrics.ts';
 import { negotiate } from './negotiation.ts';
 import { answerOpenApi, type Describe } from './openapi.ts';
+import { protobufAnswer } from './protobuf-answer.ts';
 import { parseRequestInfo, type RequestInfo, splitTarget } from './request-info.ts';
 import { answerResource, findServed } from './rest.ts';
 import { whyTokenEnded } from './token-status.ts';
@@ -39,7 +40,7 @@ const KEYSPACE_PATH = '/v3/';
 
 /** Always an answer: errors become a Status here, for they do not keep their class on the way to the Worker. */
 export async function answerClusterRequest(parts: ClusterParts, request: Request): Promise<Response> {
-  const answer = await answerOf(parts, request);
+  const answer = await protobufAnswer(request, await answerOf(parts, request));
   if (!hasApiHeaders(answer)) setApiHeaders(request.headers, answer);
   return answer;
 }
@@ -115,6 +116,8 @@ function onWatch(parts: ClusterParts, request: Request, info: RequestInfo): Resp
   if (!served.definition.verbs.includes('watch') || info.subresource !== '') throw methodRefused();
   const options = parseListOptions(info.query, true);
   const form = negotiate(request.headers, info.query, WATCH_FORMS);
+  // Events are texts that all watchers share.
+  if (form.protobuf) throw notAcceptable(['application/json']);
   const revision = parseResourceVersion(options.resourceVersion);
   const { store } = parts.registry;
   requireReached(store, revision);

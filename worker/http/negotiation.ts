@@ -10,6 +10,8 @@ export interface AnswerForm {
   version: 'v1' | 'v1beta1';
   pretty: boolean;
   yaml: boolean;
+  /** The client takes nothing else; the answer is made as JSON, and turned at the end (`protobuf-answer.ts`). */
+  protobuf: boolean;
   /** The client takes compressed bodies. */
   gzip: boolean;
 }
@@ -35,8 +37,20 @@ export function parseAccept(header: string | null): MediaRange[] {
   return ranges.sort((a, b) => b.quality - a.quality);
 }
 
-/** What is really written; protobuf clients name JSON beside it. */
-const ANSWERED_MEDIA = ['application/json', 'application/yaml'];
+/** Protobuf last: clients that speak it name JSON beside it, and get that, for stored text needs no work. */
+const ANSWERED_MEDIA = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
+
+const OTHER_MEDIA = new Set(['application/json', 'application/*', '*/*', 'application/yaml']);
+
+export function takesOnlyProtobuf(headers: Headers): boolean {
+  const accept = headers.get('accept') ?? '';
+  if (!accept.includes('vnd.kubernetes.protobuf')) return false;
+  const ranges = parseAccept(accept).filter(({ quality }) => quality > 0);
+  if (ranges.some(({ type, parameters }) => OTHER_MEDIA.has(type) && parameters.as === undefined)) return false;
+  return ranges.some(
+    ({ type, parameters }) => type === 'application/vnd.kubernetes.protobuf' && parameters.as === undefined,
+  );
+}
 
 const isPretty = (query: URLSearchParams, userAgent: string): boolean => {
   const asked = query.get('pretty');
@@ -56,7 +70,7 @@ const AS = ['Table', 'PartialObjectMetadata', 'PartialObjectMetadataList'] as co
 export function negotiate(headers: Headers, query: URLSearchParams, allowed: readonly string[]): AnswerForm {
   const pretty = isPretty(query, headers.get('user-agent') ?? '');
   const accept = headers.get('accept');
-  const plain: AnswerForm = { as: '', version: 'v1', pretty, yaml: false, gzip: acceptsGzip(headers) };
+  const plain: AnswerForm = { as: '', version: 'v1', pretty, yaml: false, protobuf: false, gzip: acceptsGzip(headers) };
   if (accept === null || accept.trim() === '') return plain;
   for (const { type, parameters, quality } of parseAccept(accept)) {
     if (quality <= 0) continue;
@@ -74,5 +88,6 @@ export function negotiate(headers: Headers, query: URLSearchParams, allowed: rea
     if (version !== 'v1' && version !== 'v1beta1') continue;
     return { ...plain, as: form, version, yaml };
   }
+  if (takesOnlyProtobuf(headers)) return { ...plain, pretty: false, protobuf: true };
   throw notAcceptable([...ANSWERED_MEDIA]);
 }

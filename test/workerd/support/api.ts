@@ -1,9 +1,11 @@
 /** The whole Worker as a client sees it, inside workerd: requests with a token, and the objects behind them evicted at will. */
-import { evictDurableObject } from 'cloudflare:test';
+import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import type { Status } from '../../../shared/api/meta.ts';
 import type { Env } from '../../../worker/env.ts';
 import { adminClaims, mintToken, type TokenClaims } from '../../../worker/http/tokens.ts';
+import { objectSql } from '../../../worker/store/object-sql.ts';
+import { SqliteStore } from '../../../worker/store/sqlite-store.ts';
 
 export const bindings = env as unknown as Env;
 export const HOST = 'https://api.test';
@@ -72,6 +74,14 @@ export class TestApi {
     const type = response.headers.get('content-type') ?? '';
     if (!type.startsWith('application/json')) throw new Error(`${method} ${path}: ${response.status} ${type} ${text}`);
     return { http: response.status, ...(JSON.parse(text) as Status) };
+  }
+
+  /** Drops the whole history of the cluster. */
+  async compact(): Promise<void> {
+    await runInDurableObject(bindings.CLUSTER.get(bindings.CLUSTER.idFromName(this.cluster)), (_, state) => {
+      const store = new SqliteStore(objectSql(state.storage), { clock: Date.now, newEpoch: () => 'unused' });
+      while (store.compact(store.revision));
+    });
   }
 
   /** Drops the Cluster object from memory; its sockets stay. */
