@@ -354,3 +354,20 @@ test('a watch ends, with all deletions told, when the definition of what it watc
   expect(await watch.told(2)).toEqual(['ADDED x', 'DELETED x']);
   await expect(watch.next()).rejects.toThrow('the watch ended');
 });
+
+test('objects are found by a field that can be selected only since they were made', async () => {
+  await create(crdOf('late', 'late.example.com'));
+  const path = '/apis/late.example.com/v1/namespaces/default/lates';
+  for (const [name, size] of [['a', 1], ['b', 2]] as const) {
+    await api.json('POST', path, {
+      body: { apiVersion: 'late.example.com/v1', kind: 'Late', metadata: { name }, spec: { size } },
+    });
+  }
+  expect(await api.code('GET', `${path}?fieldSelector=spec.size%3D2`)).toBe(400);
+  await api.json('PATCH', `${CRDS}/lates.late.example.com`, {
+    body: [{ op: 'add', path: '/spec/versions/0/selectableFields', value: [{ jsonPath: '.spec.size' }] }],
+    headers: { 'content-type': 'application/json-patch+json' },
+  });
+  const found = await api.json<KubeList<KubeObject>>('GET', `${path}?fieldSelector=spec.size%3D2`);
+  expect(found.items.map((each) => each.metadata.name)).toEqual(['b']);
+});

@@ -10,7 +10,7 @@ import {
 } from '../../shared/api/apiextensions.ts';
 import { type Condition, groupResourceOf, type Identity } from '../../shared/api/meta.ts';
 import { formatTime } from '../../shared/time.ts';
-import { hasCondition, servedVersions } from '../registry/custom.ts';
+import { hasCondition, selectablePaths, servedVersions } from '../registry/custom.ts';
 import type { ObjectChange, Objects } from '../registry/objects.ts';
 import { CLEANUP_FINALIZER } from '../resources/customresourcedefinitions.ts';
 import { ANY, type Controller, type ReconcileContext } from './controller.ts';
@@ -19,23 +19,28 @@ import { isEqual } from './equality.ts';
 /** Deletions in one reconcile; the rest is continued in the next one. */
 const STEP = 100;
 
-/** Keys are names of definitions. */
+/** Keys are names of definitions; `NAME FROM`: its objects from the one of that number on are to be indexed anew. */
 export const customResourceDefinitions: Controller = {
   name: 'customresourcedefinition',
   sources: [{ identity: ANY, keys: keysOf }],
-  reconcile(name, context) {
+  reconcile(key, context) {
     const { objects } = context;
+    const [name = '', from] = key.split(' ');
     const crd = objects.get(CUSTOM_RESOURCE_DEFINITIONS, '', name);
     if (crd === undefined) return;
-    if (crd.metadata.deletionTimestamp !== undefined) terminate(crd, context);
+    if (from !== undefined) reindex(crd, Number(from), context);
+    else if (crd.metadata.deletionTimestamp !== undefined) terminate(crd, context);
     else accept(crd, objects);
   },
 };
 
 /** A definition, those of its group when it goes, and one that waits for an object which has just gone. */
-function keysOf({ type, identity, object }: ObjectChange, objects: Objects): string[] {
+function keysOf({ type, identity, object, previous }: ObjectChange, objects: Objects): string[] {
   if (groupResourceOf(identity) === groupResourceOf(CUSTOM_RESOURCE_DEFINITIONS)) {
-    if (type !== 'DELETED') return [object.metadata.name];
+    const { name } = object.metadata;
+    const paths = (crd: unknown) => selectablePaths(crd as CustomResourceDefinition).join();
+    if (type === 'MODIFIED' && paths(object) !== paths(previous)) return [name, `${name} 0`];
+    if (type !== 'DELETED') return [name];
     const { group } = (object as CustomResourceDefinition).spec;
     return sameGroup(objects, group).map((each) => each.metadata.name);
   }
@@ -164,14 +169,27 @@ function terminate(crd: CustomResourceDefinition, { objects, requeueAfter }: Rec
   objects.update(CUSTOM_RESOURCE_DEFINITIONS, { ...told, metadata: { ...told.metadata, finalizers } });
 }
 
+const identityOf = ({ spec }: CustomResourceDefinition): Identity => ({
+  group: spec.group,
+  version: spec.versions.find((each) => each.storage)?.name ?? '',
+  resource: spec.names.plural,
+  kind: spec.names.kind,
+  namespaced: spec.scope === 'Namespaced',
+});
+
+/** What can be selected by changed: objects are written again, so that the index has it. */
+function reindex(crd: CustomResourceDefinition, from: number, { objects, enqueue }: ReconcileContext): void {
+  if (!hasCondition(crd, 'Established') || crd.metadata.deletionTimestamp !== undefined) return;
+  const identity = identityOf(crd);
+  const all = objects.list(identity);
+  for (const { metadata } of all.slice(from, from + STEP)) {
+    objects.reindex(identity, metadata.namespace ?? '', metadata.name);
+  }
+  if (all.length > from + STEP) enqueue(`${crd.metadata.name} ${from + STEP}`);
+}
+
 function deleteObjects(crd: CustomResourceDefinition, objects: Objects): 'none' | 'more' | 'held' {
-  const identity: Identity = {
-    group: crd.spec.group,
-    version: crd.spec.versions.find((each) => each.storage)?.name ?? '',
-    resource: crd.spec.names.plural,
-    kind: crd.spec.names.kind,
-    namespaced: crd.spec.scope === 'Namespaced',
-  };
+  const identity = identityOf(crd);
   const all = objects.list(identity);
   const doomed = all.filter((each) => each.metadata.deletionTimestamp === undefined);
   for (const { metadata } of doomed.slice(0, STEP)) {

@@ -136,7 +136,7 @@ function versionDefinition(
     },
     validate: check,
     validateStatus: check,
-    ...selectable(version),
+    ...selectable(crd),
     columns: columnsOf(version.additionalPrinterColumns),
     ...(scale ? { scale: scaleRules(scale) } : {}),
   };
@@ -182,9 +182,14 @@ function valueAt(object: unknown, path: readonly string[]): unknown {
   );
 }
 
-function selectable({ selectableFields }: CustomResourceDefinitionVersion): Pick<ResourceDefinition, 'fields'> {
-  if (!selectableFields?.length) return {};
-  const paths = selectableFields.map(({ jsonPath }) => ({ name: jsonPath.slice(1), path: plainPath(jsonPath) }));
+/** Of all versions: an object is found by them whichever version wrote it. */
+export const selectablePaths = ({ spec }: CustomResourceDefinition): string[] => [
+  ...new Set(spec.versions.flatMap((each) => (each.selectableFields ?? []).map(({ jsonPath }) => jsonPath))),
+];
+
+function selectable(crd: CustomResourceDefinition): Pick<ResourceDefinition, 'fields'> {
+  const paths = selectablePaths(crd).map((jsonPath) => ({ name: jsonPath.slice(1), path: plainPath(jsonPath) }));
+  if (paths.length === 0) return {};
   return {
     fields: (object) =>
       Object.fromEntries(

@@ -30,6 +30,8 @@ export interface Objects {
   bind(pod: { namespace: string; name: string; uid?: string }, nodeName: string): Pod;
   /** As DELETE: grace period, finalizers and propagation apply. Returns undefined when there was nothing to delete. */
   delete(identity: Identity, namespace: string, name: string, options?: DeleteOptions): void;
+  /** Writes an object as it is, so that it can be found by what its definition has come to say. */
+  reindex(identity: Identity, namespace: string, name: string): void;
   /** Records an Event, joined with an equal one of the last ten minutes (count, lastTimestamp). */
   record(
     about: ObjectReference | KubeObject,

@@ -5,7 +5,7 @@ import { schemaOf } from '../resources/catalog.ts';
 import type { JsonObject, ResourceDefinition } from '../resources/definition.ts';
 import { checkFields } from '../resources/fields.ts';
 import { bind } from './binding.ts';
-import { keyOf, readCurrent } from './commit.ts';
+import { commit, keyOf, readCurrent } from './commit.ts';
 import { create } from './create.ts';
 import { deleteObject } from './delete.ts';
 import { copyJson } from './json.ts';
@@ -77,6 +77,12 @@ export function typedObjects(session: Session): Objects {
       const definition = definitionOf(identity);
       if (readCurrent(session, definition, namespace, name) === undefined) return;
       deleteObject(session, definition, namespace, name, options);
+    },
+
+    reindex(identity, namespace, name) {
+      const definition = definitionOf(identity);
+      const current = readCurrent(session, definition, namespace, name);
+      if (current !== undefined) commit(session, definition, current.object, current);
     },
 
     record: (about, event) => recordEvent(session, about, event),
