@@ -59,8 +59,10 @@ export interface HttpHeader {
   body: boolean;
   /** A WebSocket upgrade: after a 101 head, channel 0 carries the records of `messages.ts` both ways. */
   upgrade?: 'websocket';
-  /** The address speaks TLS; its certificate is not judged, as pods seldom have one that could be. */
+  /** The address speaks TLS; its certificate is not judged, as pods seldom have one that could be, unless there is `trust`. */
   tls?: boolean;
+  /** With `tls`: the certificate must be of this name, and signed by these authorities (PEM) or, without any, by public ones. */
+  trust?: { serverName: string; caBundle?: string };
   /** Not to an address, but to what the minion itself serves as a kubelet does. */
   to?: 'kubelet';
 }

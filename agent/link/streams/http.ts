@@ -34,12 +34,19 @@ export function http(stream: TunnelStream, header: HttpHeader, parts: StreamPart
   return header.upgrade === 'websocket' ? webSocket(stream, header) : exchange(stream, header);
 }
 
+/** Whom a TLS connection has to trust. */
+function tlsOf({ tls, trust }: HttpHeader): { rejectUnauthorized?: boolean; servername?: string; ca?: string } {
+  if (!tls) return {};
+  if (trust === undefined) return { rejectUnauthorized: false };
+  return { servername: trust.serverName, ...(trust.caBundle === undefined ? {} : { ca: trust.caBundle }) };
+}
+
 function exchange(stream: TunnelStream, header: HttpHeader): StreamEvents {
   const { address, port, method, path, headers, body } = header;
   const hasLength = headers.some(([name]) => name.toLowerCase() === 'content-length');
   const framing: [string, string][] = body && !hasLength ? [['transfer-encoding', 'chunked']] : [];
   const outgoing = (header.tls ? httpsRequest : httpRequest)({
-    ...(header.tls ? { rejectUnauthorized: false } : {}),
+    ...tlsOf(header),
     host: address,
     port,
     method,
@@ -99,7 +106,7 @@ function webSocket(stream: TunnelStream, header: HttpHeader): StreamEvents {
     else if (!key.startsWith('sec-websocket-')) rest[name] = value;
   }
   const socket = new WebSocket(`${header.tls ? 'wss' : 'ws'}://${address}:${port}${path}`, protocols, {
-    ...(header.tls ? { rejectUnauthorized: false } : {}),
+    ...tlsOf(header),
     headers: rest,
     perMessageDeflate: false,
     handshakeTimeout: CONNECT_TIMEOUT_MS,

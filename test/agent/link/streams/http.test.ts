@@ -227,6 +227,35 @@ describe('the other ends of an exchange', () => {
     expect(opened.text()).toBe('safe');
   });
 
+  test('with authorities and a name to trust, nobody else is sent a byte', async () => {
+    const authority = await createAuthority(Date.now());
+    const stranger = await createAuthority(Date.now());
+    const names = ['hook.default.svc'];
+    const { certificate, privateKey } = await issueServerCertificate(authority, names, Date.now());
+    const asked: (string | undefined)[] = [];
+    const server = createTlsServer({ cert: certificate, key: privateKey }, (request, response) => {
+      asked.push(request.url);
+      response.end('safe');
+    });
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const ask = (serverName: string, caBundle: string, path: string) =>
+      streamWorld()
+        .open(headerOf(port, { tls: true, path, trust: { serverName, caBundle } }))
+        .head();
+    expect(await ask('hook.default.svc', authority.certificate, '/right')).toMatchObject({ ok: true });
+    expect(await ask('hook.default.svc', stranger.certificate, '/stranger')).toMatchObject({
+      ok: false,
+      status: { message: expect.stringMatching(/certificate|self-signed|signature/) },
+    });
+    expect(await ask('other.default.svc', authority.certificate, '/name')).toMatchObject({
+      ok: false,
+      status: { message: expect.stringContaining('other.default.svc') },
+    });
+    expect(asked).toEqual(['/right']);
+  });
+
   test('the kubelet is the minion itself', async () => {
     const world = streamWorld({}, async (method, path) => ({
       status: 200,
