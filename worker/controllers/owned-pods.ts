@@ -41,8 +41,10 @@ export function ownerKeysOf<T extends KubeObject>(asked: OwnedPods<T>) {
     const namespace = pod.metadata.namespace ?? '';
     const now = controllerOf(pod);
     const before = previous === undefined ? undefined : controllerOf(previous);
-    const keys = [now, before].filter(isOurs).map((reference) => `${namespace}/${reference.name}`);
-    if (now === undefined && type !== 'DELETED' && asked.isAdoptable(pod)) keys.push(...adoptersOf(pod, objects));
+    const adopters = now === undefined && type !== 'DELETED' && asked.isAdoptable(pod) ? adoptersOf(pod, objects) : [];
+    // An owner that lost the pod and may have it back looks for it first, before it makes another.
+    const owners = [now, before].filter(isOurs).map((reference) => `${namespace}/${reference.name}`);
+    const keys = [...owners.filter((key) => !adopters.includes(ADOPT + key)), ...adopters];
     return [...new Set(keys)];
   };
 }

@@ -443,3 +443,84 @@ test('[sig-apps] Daemon set [Serial] should list and delete a collection of Daem
   await api.json('DELETE', `${DAEMONS}?labelSelector=set%3Dall`);
   expect((await api.json<KubeList<DaemonSet>>('GET', DAEMONS)).items).toEqual([]);
 });
+
+test('[sig-apps] ReplicationController should surface a failure condition on a common issue like exceeded quota [Conformance]', async () => {
+  const api = new TestApi('conformance-rc-quota');
+  const quotas = '/api/v1/namespaces/default/resourcequotas';
+  await api.json('POST', quotas, {
+    body: {
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: { name: 'condition-test' },
+      spec: { hard: { pods: '2' } },
+    },
+  });
+  await api.json('POST', CONTROLLERS, { body: replicationController('condition-test', 3) });
+  const failing = await api.json<ReplicationController>('GET', `${CONTROLLERS}/condition-test`);
+  expect(failing.status?.conditions).toMatchObject([
+    { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate' },
+  ]);
+  await api.json('PATCH', `${CONTROLLERS}/condition-test`, { body: { spec: { replicas: 2 } }, headers: MERGE });
+  const satisfied = await api.json<ReplicationController>('GET', `${CONTROLLERS}/condition-test`);
+  expect(satisfied.status?.conditions).toBeUndefined();
+  expect(satisfied.status?.replicas).toBe(2);
+});
+
+test('[sig-apps] ReplicationController should adopt matching pods on creation [Conformance]', async () => {
+  const api = new TestApi('conformance-rc-adopt');
+  await api.json('POST', PODS, { body: pod('adopted') });
+  const created = await api.json<ReplicationController>('POST', CONTROLLERS, { body: replicationController('web', 1) });
+  const adopted = await api.json<Pod>('GET', `${PODS}/adopted`);
+  expect(adopted.metadata.ownerReferences).toMatchObject([{ uid: created.metadata.uid, controller: true }]);
+  expect((await api.json<KubeList<Pod>>('GET', PODS)).items).toHaveLength(1);
+});
+
+test('[sig-apps] ReplicationController should release no longer matching pods [Conformance]', async () => {
+  const api = new TestApi('conformance-rc-release');
+  await api.json('POST', CONTROLLERS, { body: replicationController('web', 1) });
+  const [first] = (await api.json<KubeList<Pod>>('GET', PODS)).items;
+  const path = `${PODS}/${first?.metadata.name}`;
+  await api.json('PATCH', path, { body: { metadata: { labels: { app: 'else' } } }, headers: MERGE });
+  expect((await api.json<Pod>('GET', path)).metadata.ownerReferences).toBeUndefined();
+  expect((await api.json<KubeList<Pod>>('GET', PODS)).items).toHaveLength(2);
+});
+
+test('[sig-apps] Job should create pods for an Indexed job with completion indexes and specified hostname [Conformance]', async () => {
+  const api = new TestApi('conformance-job-indexed');
+  await api.json('POST', JOBS, { body: job('indexed', { completionMode: 'Indexed', parallelism: 2, completions: 4 }) });
+  const seen = new Map<string | undefined, string | undefined>();
+  for (let round = 0; round < 4; round += 1) {
+    const { items } = await api.json<KubeList<Pod>>('GET', PODS);
+    for (const each of items.filter((one) => one.status?.phase !== 'Succeeded')) {
+      seen.set(each.metadata.annotations?.['batch.kubernetes.io/job-completion-index'], each.spec.hostname);
+      const path = `${PODS}/${each.metadata.name}/status`;
+      await api.json('PATCH', path, { body: { status: { phase: 'Succeeded' } }, headers: MERGE });
+    }
+  }
+  const done = await api.json<Job>('GET', `${JOBS}/indexed`);
+  expect(done.status).toMatchObject({ succeeded: 4, completedIndexes: '0-3' });
+  expect(done.status?.conditions?.map((each) => each.type)).toContain('Complete');
+  expect([...seen].sort()).toEqual([0, 1, 2, 3].map((index) => [String(index), `indexed-${index}`]));
+});
+
+test('[sig-apps] Job should delete a job [Conformance]', async () => {
+  const api = new TestApi('conformance-job-delete');
+  await api.json('POST', JOBS, { body: job('foo') });
+  expect((await api.json<KubeList<Pod>>('GET', PODS)).items).toHaveLength(2);
+  await api.json('DELETE', `${JOBS}/foo`, { body: { propagationPolicy: 'Background' } });
+  expect(await api.code('GET', `${JOBS}/foo`)).toBe(404);
+  expect((await api.json<KubeList<Pod>>('GET', PODS)).items).toEqual([]);
+});
+
+test('[sig-apps] Job should adopt matching orphans and release non-matching pods [Conformance]', async () => {
+  const api = new TestApi('conformance-job-adopt');
+  const created = await api.json<Job>('POST', JOBS, { body: job('adopt', { parallelism: 1 }) });
+  const [first] = (await api.json<KubeList<Pod>>('GET', PODS)).items;
+  const path = `${PODS}/${first?.metadata.name}`;
+  await api.json('PATCH', path, { body: { metadata: { ownerReferences: null } }, headers: MERGE });
+  const adopted = await api.json<Pod>('GET', path);
+  expect(adopted.metadata.ownerReferences).toMatchObject([{ uid: created.metadata.uid, controller: true }]);
+  const none = Object.fromEntries(Object.keys(adopted.metadata.labels ?? {}).map((key) => [key, null]));
+  await api.json('PATCH', path, { body: { metadata: { labels: none } }, headers: MERGE });
+  expect((await api.json<Pod>('GET', path)).metadata.ownerReferences).toBeUndefined();
+});
