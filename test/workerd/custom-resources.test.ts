@@ -243,6 +243,13 @@ describe('versions', () => {
     });
     expect(await api.code('GET', `${path('v1')}/p/status`)).toBe(404);
     expect(await api.code('GET', `${path('v2')}/p/status`)).toBe(200);
+    await api.json('PATCH', `${CRDS}/parts.part.example.com`, {
+      body: [{ op: 'add', path: '/spec/versions/1/deprecated', value: true }],
+      headers: { 'content-type': 'application/json-patch+json' },
+    });
+    const warned = await api.fetch('GET', `${path('v2')}/p`);
+    await warned.text();
+    expect(warned.headers.get('warning')).toBe('299 - "part.example.com/v2 Part is deprecated"');
   });
 
   test('that a webhook would convert are not served, and the definition says so', async () => {
@@ -358,7 +365,10 @@ test('a watch ends, with all deletions told, when the definition of what it watc
 test('objects are found by a field that can be selected only since they were made', async () => {
   await create(crdOf('late', 'late.example.com'));
   const path = '/apis/late.example.com/v1/namespaces/default/lates';
-  for (const [name, size] of [['a', 1], ['b', 2]] as const) {
+  for (const [name, size] of [
+    ['a', 1],
+    ['b', 2],
+  ] as const) {
     await api.json('POST', path, {
       body: { apiVersion: 'late.example.com/v1', kind: 'Late', metadata: { name }, spec: { size } },
     });

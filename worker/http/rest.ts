@@ -61,7 +61,7 @@ export async function answerResource(
     user,
     served,
     namespace: served.identity.namespaced ? info.namespace : '',
-    warnings: [],
+    warnings: served.definition.deprecation === undefined ? [] : [served.definition.deprecation],
   };
   const answer = await (info.subresource === '' ? onObject(exchange) : onSubresource(exchange));
   for (const warning of exchange.warnings) answer.headers.append('warning', warningHeader(warning));

@@ -136,11 +136,17 @@ function versionDefinition(
     },
     validate: check,
     validateStatus: check,
+    ...(version.deprecated ? { deprecation: deprecationOf(crd, version) } : {}),
     ...selectable(crd),
     columns: columnsOf(version.additionalPrinterColumns),
     ...(scale ? { scale: scaleRules(scale) } : {}),
   };
 }
+
+const deprecationOf = (
+  { spec }: CustomResourceDefinition,
+  { name, deprecationWarning }: CustomResourceDefinitionVersion,
+) => deprecationWarning ?? `${spec.group}/${name} ${spec.names.kind} is deprecated`;
 
 function checker(structural: StructuralSchema): (draft: unknown, current?: unknown) => StatusCause[] {
   let rules: CelRules | undefined;

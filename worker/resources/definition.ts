@@ -71,6 +71,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   /** Custom resources: makes what was stored under an older schema what this one says (pruned, defaulted). */
   fromStored?(object: T): JsonObject;
 
+  /** Custom resources: told as a Warning with every answer of a version that is on its way out. */
+  deprecation?: string;
   /** Fills in what the author left out. Idempotent. */
   default?(draft: Draft<T>): void;
   /** On create, after defaulting: sets what only the server may (initial status, generation-bearing fields). */
