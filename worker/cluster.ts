@@ -24,6 +24,7 @@ import { whyTokenEnded } from './http/token-status.ts';
 import { KeyspaceWatches } from './links/keyspace-watches.ts';
 import { locatePod, locateService } from './links/locate.ts';
 import { locateProxy } from './links/locate-proxy.ts';
+import { type AskedUsage, locateUsage } from './links/locate-usage.ts';
 import { MINION_TAG, Minions } from './links/minions.ts';
 import { Watches } from './links/watches.ts';
 import {
@@ -35,6 +36,7 @@ import {
   type PodLocation,
   type ProxyLocation,
   type ServiceLocation,
+  type UsageLocation,
 } from './rpc.ts';
 import { COMPACTION, compactHistory } from './store/compaction.ts';
 import { objectSql } from './store/object-sql.ts';
@@ -148,6 +150,17 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
       const { allowed, reason } = authorize(attributes, plane.store);
       if (!allowed) throw forbiddenError(attributes, reason);
       return plane.registry.asSystem((objects) => locateProxy(objects, asked));
+    });
+  }
+
+  async locateUsage(user: UserInfo, asked: AskedUsage & { verb: string }): Promise<Outcome<UsageLocation[]>> {
+    const { plane } = this.#compose();
+    return outcomeOf(() => {
+      const attributes = { ...asked, user, isResource: true, group: 'metrics.k8s.io', subresource: '', path: '' };
+      if (whyTokenEnded(user, plane.store, Date.now()) !== undefined) throw unauthorized();
+      const { allowed, reason } = authorize(attributes, plane.store);
+      if (!allowed) throw forbiddenError(attributes, reason);
+      return plane.registry.asSystem((objects) => locateUsage(objects, asked));
     });
   }
 

@@ -39,6 +39,15 @@ export interface ProxyLocation {
   endpoints: { node: string; address: string; port: number }[];
 }
 
+/** One of those whose usage is asked for, and the minion that knows it. */
+export interface UsageLocation {
+  name: string;
+  namespace: string;
+  uid: string;
+  labels?: Record<string, string>;
+  node: string;
+}
+
 export interface HookDelivery {
   namespace: string;
   name: string;
@@ -69,6 +78,17 @@ export interface ClusterRpc {
     user: UserInfo,
     asked: { resource: string; namespace: string; name: string; verb: string },
   ): Promise<Outcome<ProxyLocation>>;
+  locateUsage(
+    user: UserInfo,
+    asked: {
+      resource: 'nodes' | 'pods';
+      namespace: string;
+      name: string;
+      verb: string;
+      labelSelector: string;
+      fieldSelector: string;
+    },
+  ): Promise<Outcome<UsageLocation[]>>;
   /** Only Services of type LoadBalancer are public. `port` undefined: the Service's first port (or the one named http). */
   locateService(asked: { namespace: string; name: string; port?: number }): Promise<Outcome<ServiceLocation>>;
   /** Verifies, records and acts; the code is what the sender gets. */

@@ -23,6 +23,7 @@ import { negotiate } from './negotiation.ts';
 import { handleProxy, isProxy } from './proxy.ts';
 import { parseRequestInfo, type RequestInfo, splitTarget } from './request-info.ts';
 import { handleDataSocket, handleStream, isStream } from './streams.ts';
+import { handleUsage, isUsage } from './usage.ts';
 import { versionAnswer } from './version.ts';
 import { watchAnswer } from './watch.ts';
 
@@ -146,6 +147,7 @@ async function onApi(context: Exchange): Promise<Response> {
   const request = context.req.raw;
   const { user, target, info } = context.get('caller');
   if (info.path === DATA_PATH) return handleDataSocket(request, env, target.cluster, user);
+  if (isUsage(info)) return handleUsage(request, env, target.cluster, info, user);
   if (isProxy(info)) return handleProxy(request, env, target, info, user);
   if (isStream(info)) return handleStream(request, env, target.cluster, info, user);
   const { method } = request;

@@ -61,6 +61,7 @@ import { SERVICES_DEFINITION } from './services.ts';
 import { STATEFUL_SETS_DEFINITION } from './statefulsets.ts';
 import { STORAGE_CLASSES_DEFINITION } from './storageclasses.ts';
 import { schemaOfStructural } from './structural.ts';
+import { USAGE_METRICS } from './usage-metrics.ts';
 import { VALIDATING_ADMISSION_POLICIES_DEFINITION } from './validatingadmissionpolicies.ts';
 import { VALIDATING_ADMISSION_POLICY_BINDINGS_DEFINITION } from './validatingadmissionpolicybindings.ts';
 import { VALIDATING_WEBHOOK_CONFIGURATIONS_DEFINITION } from './validatingwebhookconfigurations.ts';
@@ -127,6 +128,7 @@ export const DEFINITIONS: readonly ResourceDefinition[] = [
   VALIDATING_ADMISSION_POLICY_BINDINGS_DEFINITION,
   VALIDATING_WEBHOOK_CONFIGURATIONS_DEFINITION,
   ...REVIEWS,
+  ...USAGE_METRICS,
   CUSTOM_RESOURCE_DEFINITIONS_DEFINITION,
   HOOKS_DEFINITION,
 ];
