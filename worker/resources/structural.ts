@@ -120,10 +120,3 @@ export function defaultStructural(node: StructuralSchema, value: unknown): void 
     }
   }
 }
-
-/** Whether any default stands in the schema. */
-export function hasDefaults(node: StructuralSchema): boolean {
-  if (node.default !== undefined) return true;
-  const children = [...Object.values(node.properties ?? {}), node.items, node.additionalProperties];
-  return children.some((child) => typeof child === 'object' && hasDefaults(child));
-}
