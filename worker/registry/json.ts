@@ -21,7 +21,18 @@ export function equalJson(a: unknown, b: unknown): boolean {
   return keys.every((key) => Object.hasOwn(right, key) && equalJson(left[key], right[key]));
 }
 
-export const copyJson = <T>(value: T): T => structuredClone(value);
+/** Several times as fast as structuredClone, which also asks what JSON never is. */
+export function copyJson<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(copyJson) as T;
+  const copy: JsonMap = {};
+  for (const key of Object.keys(value)) {
+    const each = copyJson((value as JsonMap)[key]);
+    if (key === '__proto__') setKey(copy, key, each);
+    else copy[key] = each;
+  }
+  return copy as T;
+}
 
 /** Sets a key that may be called `__proto__`, as any other. */
 export function setKey(map: JsonMap, key: string, value: unknown): void {

@@ -99,6 +99,30 @@ export function parseFields(fields: unknown): FieldSet {
   return parseNode(fields as FieldsV1, false);
 }
 
+const owns = (fields: FieldsV1): boolean => '.' in fields || Object.keys(fields).length === 0;
+
+/** Whether every member of the set is in these FieldsV1: asked without reading them whole. */
+export function holds(fields: unknown, set: FieldSet): boolean {
+  const here = fields as FieldsV1;
+  if (set.member && !owns(here)) return false;
+  for (const [element, child] of set.children) {
+    const below = Object.hasOwn(here, element) ? here[element] : undefined;
+    if (below === undefined || !holds(below, child)) return false;
+  }
+  return true;
+}
+
+/** Whether any member of the set is in these FieldsV1. */
+export function meets(fields: unknown, set: FieldSet): boolean {
+  const here = fields as FieldsV1;
+  if (set.member && owns(here)) return true;
+  for (const [element, child] of set.children) {
+    const below = Object.hasOwn(here, element) ? here[element] : undefined;
+    if (below !== undefined && meets(below, child)) return true;
+  }
+  return false;
+}
+
 function parseNode(fields: FieldsV1, leaf: boolean): FieldSet {
   const children: [string, FieldSet][] = [];
   let member = leaf && Object.keys(fields).length === 0;

@@ -13,8 +13,10 @@ import {
   formatFields,
   formatPath,
   fromPath,
+  holds,
   intersection,
   isEmpty,
+  meets,
   node,
   parseFields,
   paths,
@@ -66,14 +68,15 @@ const UNOWNED = [
   .map(fromPath)
   .reduce(union, EMPTY);
 
-const ownerOf = (entry: ManagedFieldsEntry): Owner => ({
+const nameOf = (entry: ManagedFieldsEntry): Named => ({
   name: entry.manager ?? '',
   operation: entry.operation ?? 'Update',
   apiVersion: entry.apiVersion ?? '',
   subresource: entry.subresource ?? '',
   time: entry.time,
-  set: parseFields(entry.fieldsV1),
 });
+
+const ownerOf = (entry: ManagedFieldsEntry): Owner => ({ ...nameOf(entry), set: parseFields(entry.fieldsV1) });
 
 const entryOf = (owner: Owner): ManagedFieldsEntry => ({
   manager: owner.name,
@@ -88,17 +91,19 @@ const entryOf = (owner: Owner): ManagedFieldsEntry => ({
 const sameManager = (a: Manager, b: Manager): boolean =>
   a.name === b.name && a.operation === b.operation && a.subresource === b.subresource && a.apiVersion === b.apiVersion;
 
+type Named = Manager & { time: string | undefined };
+
 /** Kubernetes: applies first, then updates by age; ties by name. */
-function sorted(owners: readonly Owner[]): Owner[] {
-  return [...owners].sort(
-    (a, b) =>
-      (a.operation === b.operation ? 0 : a.operation === 'Apply' ? -1 : 1) ||
-      (a.time ?? '').localeCompare(b.time ?? '') ||
-      a.name.localeCompare(b.name) ||
-      a.apiVersion.localeCompare(b.apiVersion) ||
-      a.subresource.localeCompare(b.subresource),
-  );
-}
+const byAge = (a: Named, b: Named): number =>
+  (a.operation === b.operation ? 0 : a.operation === 'Apply' ? -1 : 1) ||
+  compareText(a.time ?? '', b.time ?? '') ||
+  compareText(a.name, b.name) ||
+  compareText(a.apiVersion, b.apiVersion) ||
+  compareText(a.subresource, b.subresource);
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+const sorted = (owners: readonly Owner[]): Owner[] => [...owners].sort(byAge);
 
 /** Joins the oldest updates into one, so that an object written by very many managers does not grow without bound. */
 function capped(owners: readonly Owner[]): Owner[] {
@@ -141,6 +146,8 @@ export function trackUpdate(
   const written = difference(union(change.added, change.modified), UNOWNED);
   // Most writes of the control plane change nothing; then no entry has to be read.
   if (isEmpty(written) && isEmpty(difference(change.removed, UNOWNED))) return [...entries];
+  const again = writtenAgain(scope, entries, written, change.removed);
+  if (again !== undefined) return again;
   const owners = entries.map(ownerOf);
   const mine = owners.find((owner) => sameManager(owner, scope.manager));
   const others = owners
@@ -149,6 +156,22 @@ export function trackUpdate(
   const set = union(difference(mine?.set ?? EMPTY, change.removed), written);
   if (mine !== undefined && equal(mine.set, set) && isEmpty(written)) return entriesOf([...others, mine]);
   return entriesOf([...others, { ...scope.manager, time: scope.now, set }]);
+}
+
+/** A manager that writes once more what it alone owns changes only its time; then the entries need not be read. */
+function writtenAgain(
+  scope: WriteScope,
+  entries: readonly ManagedFieldsEntry[],
+  written: FieldSet,
+  removed: FieldSet,
+): ManagedFieldsEntry[] | undefined {
+  const mine = entries.find((entry) => sameManager(nameOf(entry), scope.manager));
+  if (isEmpty(written) || mine === undefined || !holds(mine.fieldsV1 ?? {}, written)) return undefined;
+  for (const { fieldsV1 = {} } of entries) {
+    if (meets(fieldsV1, removed) || (fieldsV1 !== mine.fieldsV1 && meets(fieldsV1, written))) return undefined;
+  }
+  const renewed = entries.map((entry) => (entry === mine ? { ...mine, time: scope.now } : entry));
+  return renewed.sort((a, b) => byAge(nameOf(a), nameOf(b)));
 }
 
 export interface Applied {

@@ -104,10 +104,12 @@ export function compare(type: TypeOf, before: Json | undefined, after: Json | un
   if (before === undefined && after === undefined) return SAME;
   if (before === undefined) return { ...SAME, added: allOf(type, after as Json) };
   if (after === undefined) return { ...SAME, removed: allOf(type, before) };
+  // Most of an object stays as it was: looked at once, without its type.
+  if (sameJson(before, after)) return SAME;
   const old = partsOf(type, before);
   const fresh = partsOf(type, after);
   if (old === undefined || fresh === undefined || (old.parts.size === 0 && fresh.parts.size === 0)) {
-    return sameJson(before, after) ? SAME : { ...SAME, modified: LEAF };
+    return { ...SAME, modified: LEAF };
   }
   const added: [string, FieldSet][] = [];
   const modified: [string, FieldSet][] = [];

@@ -156,6 +156,32 @@ describe('an ordinary write', () => {
     );
   });
 
+  test('that writes once more what it owns alone changes only when, and the order of the entries', () => {
+    const first = trackUpdate(
+      at('a', '2026-01-01T00:00:00Z', 'Update'),
+      { metadata: {}, spec: {} },
+      object({ replicas: 1 }),
+      [],
+    );
+    const second = trackUpdate(
+      at('b', '2026-01-02T00:00:00Z', 'Update'),
+      object({ replicas: 1 }),
+      object({ replicas: 1, args: ['a'] }),
+      first,
+    );
+    const third = trackUpdate(
+      at('a', '2026-01-03T00:00:00Z', 'Update'),
+      object({ replicas: 1, args: ['a'] }),
+      object({ replicas: 2, args: ['a'] }),
+      second,
+    );
+    expect(third.map(({ manager, time }) => [manager, time])).toEqual([
+      ['b', '2026-01-02T00:00:00Z'],
+      ['a', '2026-01-03T00:00:00Z'],
+    ]);
+    expect(third[1]?.fieldsV1).toEqual(first[0]?.fieldsV1);
+  });
+
   test('keeps at most ten managers and gathers the oldest', () => {
     let current = object({});
     let entries: ManagedFieldsEntry[] = [];
