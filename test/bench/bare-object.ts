@@ -1,6 +1,6 @@
 /**
  * The floor for a write or a read through workerd: a Worker that hands each request to one Durable Object, which does one
- * SQLite put (or get) of the body and answers. No parsing, no routes, no authentication. Same TLS, same machine, same run.
+ * SQLite put (or get, or a stream of all values) and answers. No parsing, no routes, no authentication. Same TLS, same machine, same run.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -19,13 +19,27 @@ export class Bare extends DurableObject {
     this.sql.exec('CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID');
   }
   async fetch(request) {
-    const key = new URL(request.url).pathname;
+    const { pathname: key, search } = new URL(request.url);
+    if (search === '?list') return new Response(this.list());
     if (request.method === 'GET') {
       const [row] = this.sql.exec('SELECT value FROM kv WHERE key = ?', key).toArray();
       return row === undefined ? new Response('', { status: 404 }) : new Response(row.value);
     }
     this.sql.exec('INSERT OR REPLACE INTO kv (key, value) VALUES (?, ?)', key, await request.text());
     return new Response('ok');
+  }
+  list() {
+    const { sql } = this;
+    const encoder = new TextEncoder();
+    let after = '';
+    return new ReadableStream({
+      pull(controller) {
+        const rows = sql.exec('SELECT key, value FROM kv WHERE key > ? ORDER BY key LIMIT 500', after).toArray();
+        if (rows.length === 0) return controller.close();
+        after = rows.at(-1).key;
+        controller.enqueue(encoder.encode(rows.map((row) => row.value).join(',')));
+      },
+    });
   }
 }
 export default { fetch: (request, env) => env.BARE.get(env.BARE.idFromName('bare')).fetch(request) };
@@ -52,6 +66,11 @@ const worker :Workerd.Worker = (
 
 export interface BareObject {
   url: string;
+  /** Starts it again on the same state; resolves at its first answer. */
+  start(): Promise<void>;
+  /** Ends it as a crash would. */
+  end(): Promise<void>;
+  /** Ends it and removes its state. */
   stop(): Promise<void>;
 }
 
@@ -77,43 +96,51 @@ export async function startBareObject(options: {
   writeFileSync(join(directory, 'worker.js'), WORKER);
   const port = await freePort();
   writeFileSync(join(directory, 'config.capnp'), config(port, options.compatibilityDate));
-  const child: ChildProcess = spawn(options.workerd, ['serve', 'config.capnp'], {
-    cwd: directory,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let said = '';
-  child.stderr?.on('data', (text: Buffer) => {
-    said += text.toString('utf8');
-  });
-  const stop = async () => {
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    if (child.exitCode === null && child.signalCode === null) {
-      child.kill('SIGKILL');
-      await ended;
+  const url = `https://127.0.0.1:${port}`;
+  let child: ChildProcess | undefined;
+  const end = async () => {
+    const ending = child;
+    child = undefined;
+    if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return;
+    const ended = new Promise((resolve) => ending.once('exit', resolve));
+    ending.kill('SIGKILL');
+    await ended;
+  };
+  const start = async () => {
+    let said = '';
+    child = spawn(options.workerd, ['serve', 'config.capnp'], { cwd: directory, stdio: ['ignore', 'ignore', 'pipe'] });
+    child.stderr?.on('data', (text: Buffer) => {
+      said += text.toString('utf8');
+    });
+    const agent = new Agent({ rejectUnauthorized: false });
+    try {
+      await eventually('the bare object', () => answers(`${url}/nothing`, agent), {
+        timeoutMs: 15_000,
+        describe: () => said,
+      });
+    } finally {
+      agent.destroy();
     }
+  };
+  const stop = async () => {
+    await end();
     rmSync(directory, { recursive: true, force: true });
   };
-  const url = `https://127.0.0.1:${port}`;
-  const agent = new Agent({ rejectUnauthorized: false });
   try {
-    await eventually(
-      'the bare object',
-      () =>
-        new Promise<boolean>((resolve, reject) => {
-          request(`${url}/x`, { agent }, (response) => {
-            response.resume();
-            resolve(response.statusCode === 404);
-          })
-            .once('error', reject)
-            .end();
-        }),
-      { timeoutMs: 15_000, describe: () => said },
-    );
+    await start();
   } catch (error) {
     await stop();
     throw error;
-  } finally {
-    agent.destroy();
   }
-  return { url, stop };
+  return { url, start, end, stop };
 }
+
+const answers = (url: string, agent: Agent): Promise<boolean> =>
+  new Promise((resolve, reject) => {
+    request(url, { agent }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 404);
+    })
+      .once('error', reject)
+      .end();
+  });

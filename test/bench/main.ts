@@ -1,13 +1,25 @@
 /**
- * `npm run bench [-- NAME]`: every measurement, or one, as a table of ratios to baselines of the same run. No figure is
- * asserted: machines are noisy, and a number by itself says little.
+ * `npm run bench [-- NAME …]`: every measurement, or some, as a table of ratios to baselines of the same run. No figure is
+ * asserted: machines are noisy, and a number by itself says little. How to read it: `README.md`.
  */
+import { cost } from './cost.ts';
+import { list } from './list.ts';
 import { podStart } from './pod-start.ts';
 import type { Bench, BenchRow } from './row.ts';
+import { scheduling } from './scheduling.ts';
+import { start } from './start.ts';
+import { statuses } from './statuses.ts';
 import { throughput } from './throughput.ts';
+import { watch } from './watch.ts';
 
 const BENCHES: Record<string, Bench> = {
   throughput,
+  list,
+  watch,
+  statuses,
+  scheduling,
+  start,
+  cost,
   'pod-start': podStart,
 };
 
@@ -25,11 +37,19 @@ for (const [name, bench] of Object.entries(BENCHES)) {
   rows.push(...(await bench()));
 }
 
+const verdict = ({ goal }: BenchRow): string => (goal === undefined ? '' : goal.met ? 'reached' : 'missed');
 const table = [
-  ['what', 'ours', 'baseline', 'ratio'],
-  ...rows.map((row) => [row.what, row.ours, row.baseline, row.ratio?.toFixed(2) ?? '-']),
+  ['what', 'ours', 'baseline', 'ratio', 'goal', 'verdict'],
+  ...rows.map((row) => [
+    row.what,
+    row.ours,
+    row.baseline,
+    row.ratio?.toFixed(2) ?? '-',
+    row.goal?.text ?? '-',
+    verdict(row),
+  ]),
 ];
-const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((cells) => cells[column]?.length ?? 0)));
+const widths = table[0]?.map((_, column) => Math.max(...table.map((cells) => cells[column]?.length ?? 0))) ?? [];
 for (const cells of table)
   console.log(
     cells

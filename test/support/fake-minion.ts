@@ -27,6 +27,8 @@ export interface FakeMinionOptions {
   random?: () => number;
   machineId?: string;
   log?: LinkLog;
+  /** A report was answered: it is committed. */
+  onReported?: () => void;
   /** What becomes of a pod that is new here or changed; undefined leaves it as it is. Without this it runs at once. */
   statusOf?: (pod: Pod, podIP: string) => PodStatus | undefined;
 }
@@ -205,6 +207,7 @@ export class FakeMinion {
         if (this.underWay?.id === message.id) {
           this.reported += this.underWay.pods.length;
           this.underWay = undefined;
+          this.options.onReported?.();
         }
         this.wake();
         return;

@@ -56,7 +56,7 @@ test('a pod’s life costs two requests, a few messages and a known number of ro
   expect(used.requests).toBe(2);
   // Two reports, and an acknowledgement of each delta: bound, under deletion, gone.
   expect(used.messages).toBe(5);
-  expect(used.rowsWritten).toBeLessThanOrEqual(20);
+  expect(used.rowsWritten).toBeLessThanOrEqual(24);
 });
 
 test('what a minion is told of a pod is what is stored', async () => {

@@ -1,0 +1,110 @@
+/**
+ * LIST of 10,000 pods against a bare object that streams the same bytes from its SQLite: the time to the first byte, to the
+ * last, and what workerd's memory grows by meanwhile.
+ */
+import { type Agent, request } from 'node:https';
+import { load, median } from './load.ts';
+import { residentBytes } from './memory.ts';
+import { startPair } from './pair.ts';
+import { atMost, type BenchRow, megabytes, milliseconds } from './row.ts';
+
+const PODS = 10_000;
+const ROUNDS = 5;
+const CONNECTIONS = 16;
+const PATH = '/api/v1/namespaces/default/pods';
+
+/** Of a scheduler that is not there, so that nothing happens to them. */
+const pod = (index: number) =>
+  JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: `bench-${String(index).padStart(6, '0')}`, labels: { app: 'bench' } },
+    spec: { schedulerName: 'nobody', containers: [{ name: 'main', image: 'nginx' }] },
+  });
+
+interface Listed {
+  firstMs: number;
+  totalMs: number;
+  bytes: number;
+}
+
+export async function list(): Promise<BenchRow[]> {
+  const pair = await startPair();
+  try {
+    const { controlPlane, bare, headers } = pair;
+    const filling = { agent: pair.agent(CONNECTIONS), connections: CONNECTIONS, requests: PODS, headers };
+    const made = await load({
+      ...filling,
+      url: controlPlane.url,
+      make: (index) => ({ method: 'POST', path: PATH, body: pod(index) }),
+    });
+    if (made.codes[201] !== PODS) throw new Error(`creating pods: ${JSON.stringify(made.codes)}`);
+    const { body } = await controlPlane.api('GET', `${PATH}?limit=1`);
+    const stored = JSON.stringify((body as { items: unknown[] }).items[0]);
+    await load({
+      ...filling,
+      url: bare.url,
+      make: (index) => ({ method: 'PUT', path: `/${String(index).padStart(6, '0')}`, body: stored }),
+    });
+    const agent = pair.agent(1);
+    const before = residentBytes(controlPlane.pid());
+    const ours: Listed[] = [];
+    const copies: Listed[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      ours.push(await timeGet(`${controlPlane.url}${PATH}`, agent, headers));
+      copies.push(await timeGet(`${bare.url}/?list`, agent, headers));
+    }
+    const grown = residentBytes(controlPlane.pid()) - before;
+    const of = (rounds: Listed[], value: (each: Listed) => number) => median(rounds.map(value));
+    const first = of(ours, (each) => each.firstMs);
+    const ratio = of(ours, (each) => each.totalMs) / of(copies, (each) => each.totalMs);
+    const text = (rounds: Listed[]) =>
+      `${milliseconds(of(rounds, (each) => each.totalMs))} for ${megabytes(of(rounds, (each) => each.bytes))}`;
+    return [
+      {
+        what: `LIST of ${PODS} pods`,
+        ours: text(ours),
+        baseline: `bare object, the same bytes: ${text(copies)}`,
+        ratio,
+        goal: atMost(ratio, 1.3),
+      },
+      {
+        what: 'the same, to the first byte',
+        ours: milliseconds(first),
+        baseline: milliseconds(of(copies, (each) => each.firstMs)),
+        ratio: first / of(copies, (each) => each.firstMs),
+        goal: atMost(first, 50, 'ms'),
+      },
+      {
+        what: `the same, workerd's memory over ${ROUNDS} lists`,
+        ours: `+ ${megabytes(grown)}`,
+        baseline: `before: ${megabytes(before)}`,
+        goal: atMost(grown / 1024 / 1024, 16, 'MB'),
+      },
+    ];
+  } finally {
+    await pair.dispose();
+  }
+}
+
+function timeGet(url: string, agent: Agent, headers: Record<string, string>): Promise<Listed> {
+  const startedAt = performance.now();
+  return new Promise((resolve, reject) => {
+    const made = request(url, { agent, headers }, (answer) => {
+      let firstMs: number | undefined;
+      let bytes = 0;
+      answer.on('data', (part: Buffer) => {
+        firstMs ??= performance.now() - startedAt;
+        bytes += part.byteLength;
+      });
+      answer.once('end', () => {
+        const totalMs = performance.now() - startedAt;
+        if (answer.statusCode !== 200) reject(new Error(`GET ${url}: ${answer.statusCode}`));
+        else resolve({ firstMs: firstMs ?? totalMs, totalMs, bytes });
+      });
+      answer.once('error', reject);
+    });
+    made.once('error', reject);
+    made.end();
+  });
+}

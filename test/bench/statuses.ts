@@ -1,0 +1,125 @@
+/**
+ * What minions report, durable: 16 fake minions of 50 pods each say something new of all their pods as soon as the last
+ * report is answered. Against a bare object's puts over HTTP at 64 connections. (etcd itself is the baseline to reach 2.5 ×
+ * of; it is no part of the set-up, and a bare object's put is near its rate.)
+ */
+
+import { layoutOf } from '../../agent/cli/control-plane/layout.ts';
+import { minionToken } from '../../agent/cli/tokens.ts';
+import { dialler } from '../../agent/link/dial.ts';
+import { SYSTEM_TIMERS } from '../../agent/link/kept-socket.ts';
+import type { Pod, PodStatus } from '../../shared/api/core.ts';
+import { LINK_PATH } from '../../shared/link/protocol.ts';
+import { eventually } from '../support/eventually.ts';
+import { FakeMinion } from '../support/fake-minion.ts';
+import { load, median } from './load.ts';
+import { type Pair, startPair } from './pair.ts';
+import { atLeast, type BenchRow, perSecond } from './row.ts';
+
+const MINIONS = 16;
+const PODS_EACH = 50;
+const SECONDS = 3;
+const ROUNDS = 5;
+const CONNECTIONS = 64;
+
+interface Reporting {
+  minion: FakeMinion;
+  pods: Map<string, { pod: Pod; status: PodStatus }>;
+}
+
+export async function statuses(): Promise<BenchRow[]> {
+  const pair = await startPair();
+  const fleet: Reporting[] = [];
+  try {
+    let running = false;
+    let sequence = 0;
+    const speak = ({ minion, pods }: Reporting) => {
+      if (!running) return;
+      sequence++;
+      for (const { pod, status } of pods.values()) {
+        const { namespace = '', name, uid } = pod.metadata;
+        minion.report({ namespace, name, uid }, { ...status, message: `the ${sequence}th word` });
+      }
+    };
+    for (let index = 0; index < MINIONS; index++) fleet.push(await join(pair, `m${index}`, speak));
+    await eventually('every minion is welcome', () => fleet.every(({ minion }) => minion.applied > 0));
+    await fill(pair);
+    await eventually('every pod runs', () =>
+      fleet.every(({ minion, pods }) => minion.settled && pods.size === PODS_EACH),
+    );
+    const agent = pair.agent(CONNECTIONS);
+    const ours: number[] = [];
+    const bare: number[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      const count = () => fleet.reduce((sum, { minion }) => sum + minion.reported, 0);
+      const before = count();
+      const startedAt = performance.now();
+      running = true;
+      for (const each of fleet) speak(each);
+      const timer = setTimeout(() => {
+        running = false;
+      }, SECONDS * 1000);
+      await eventually('every report is answered', () => !running && fleet.every(({ minion }) => minion.settled));
+      clearTimeout(timer);
+      ours.push((count() - before) / ((performance.now() - startedAt) / 1000));
+      const body = 'x'.repeat(1000);
+      const put = (index: number) => ({ method: 'PUT', path: `/${index % 100}`, body });
+      bare.push(
+        (await load({ url: pair.bare.url, agent, connections: CONNECTIONS, requests: 3000, make: put })).perSecond,
+      );
+    }
+    const ratio = median(ours.map((value, index) => value / (bare[index] ?? value)));
+    return [
+      {
+        what: `pods' statuses from ${MINIONS} minions`,
+        ours: perSecond(median(ours)),
+        baseline: `bare object's puts at ${CONNECTIONS}: ${perSecond(median(bare))}`,
+        ratio,
+        goal: atLeast(ratio, 2.5),
+      },
+    ];
+  } finally {
+    await Promise.all(fleet.map(({ minion }) => minion.stop()));
+    await pair.dispose();
+  }
+}
+
+async function join(pair: Pair, node: string, speak: (reporting: Reporting) => void): Promise<Reporting> {
+  const { controlPlane } = pair;
+  const machineId = `machine-of-${node}`;
+  const token = await minionToken(layoutOf(controlPlane.dataDir), node, machineId);
+  const pods: Reporting['pods'] = new Map();
+  const minion: FakeMinion = new FakeMinion({
+    node,
+    machineId,
+    timers: SYSTEM_TIMERS,
+    dial: dialler({ server: controlPlane.url, path: LINK_PATH, token: () => token, ca: controlPlane.ca }),
+    statusOf: (pod, podIP) => {
+      if (pods.has(pod.metadata.uid)) return undefined;
+      const status = minion.running(pod, podIP);
+      pods.set(pod.metadata.uid, { pod, status });
+      return status;
+    },
+    onReported: () => speak({ minion, pods }),
+  });
+  minion.start();
+  return { minion, pods };
+}
+
+/** Pods that are bound already: the scheduler has its own measurement. */
+async function fill({ controlPlane, headers, agent }: Pair): Promise<void> {
+  const path = '/api/v1/namespaces/default/pods';
+  const requests = MINIONS * PODS_EACH;
+  const make = (index: number) => ({
+    method: 'POST',
+    path,
+    body: JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: `p-${index}` },
+      spec: { nodeName: `m${index % MINIONS}`, containers: [{ name: 'main', image: 'nginx' }] },
+    }),
+  });
+  const { codes } = await load({ url: controlPlane.url, agent: agent(16), connections: 16, requests, headers, make });
+  if (codes[201] !== requests) throw new Error(`creating pods: ${JSON.stringify(codes)}`);
+}
