@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { ApiClient } from '../api-client.ts';
 import { bundleWorker } from './bundle.ts';
 import { ensureCertificates } from './certificates.ts';
-import { apiServerNames } from './host-names.ts';
+import { apiServerNames, hostAddresses } from './host-names.ts';
 import { KeptProcess } from './kept-process.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { requireFreePort } from './ports.ts';
@@ -45,6 +45,16 @@ function addressesOf(listen: readonly string[]): string[] {
   return wildcard === undefined ? [...new Set(['127.0.0.1', ...listen])] : [wildcard];
 }
 
+/** What `default/kubernetes` leads to: the first address that is served and that others can reach. */
+export function apiAddressOf(
+  { listen, apiPort }: Pick<ControlPlaneSettings, 'listen' | 'apiPort'>,
+  own: readonly string[] = hostAddresses(),
+): string | undefined {
+  const named = listen.filter((address) => !isWildcard(address) && !address.startsWith('127.') && address !== '::1');
+  const [address] = named.length > 0 ? named : listen.some(isWildcard) ? own : [];
+  return address === undefined ? undefined : socketAt(address, apiPort);
+}
+
 const socketAt = (address: string, port: number) =>
   address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 
@@ -69,6 +79,7 @@ async function prepare(settings: ControlPlaneSettings, layout: Layout, nowMs: nu
     apiSockets: addresses.map((address) => socketAt(address, settings.apiPort)),
     publicSockets: addresses.map((address) => socketAt(address, settings.publicPort)),
     apiUrl: apiUrlOf(settings),
+    apiAddress: apiAddressOf(settings),
     publicUrl: publicUrlOf(settings),
   });
   writeSecretFile(layout.workerdConfig, config);

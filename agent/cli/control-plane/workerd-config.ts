@@ -23,6 +23,8 @@ export interface WorkerdSettings {
   /** `ADDRESS:PORT`; plain HTTP. */
   publicSockets: readonly string[];
   apiUrl: string;
+  /** `IP:PORT` by which other machines and pods reach the API; undefined when only this machine does. */
+  apiAddress?: string | undefined;
   publicUrl: string;
 }
 
@@ -87,7 +89,7 @@ ${OBJECT_CLASSES.map((each) => `    (name = ${text(each.binding)}, durableObject
     (name = "ROOT_SECRET", text = ${embed(layout.rootSecret)}),
     (name = "PUBLIC_URL", text = ${text(settings.publicUrl)}),
     (name = "API_URL", text = ${text(settings.apiUrl)}),
-    (name = "CA_CERTIFICATE", text = ${embed(layout.caCertificate)}),
+${settings.apiAddress === undefined ? '' : `    (name = "API_ADDRESS", text = ${text(settings.apiAddress)}),\n`}    (name = "CA_CERTIFICATE", text = ${embed(layout.caCertificate)}),
     (name = "ASSETS", service = "assets"),
   ],
 );

@@ -221,3 +221,79 @@ test('[sig-api-machinery] ResourceQuota should verify ResourceQuota with best ef
     { pods: '1' },
   ]);
 });
+
+const config = (name: string) => ({ metadata: { name }, data: { a: 'YQ==' } });
+const selector = { matchLabels: { app: 'a' } };
+const template = { metadata: { labels: { app: 'a' } }, spec: { containers: [{ name: 'a', image: 'a' }] } };
+
+test.each([
+  ['configMap', 'configmaps', '/api/v1', config('counted')],
+  ['secret', 'secrets', '/api/v1', config('counted')],
+  [
+    'replica set',
+    'count/replicasets.apps',
+    '/apis/apps/v1',
+    { metadata: { name: 'counted' }, spec: { replicas: 0, selector, template } },
+  ],
+  [
+    'replication controller',
+    'replicationcontrollers',
+    '/api/v1',
+    { metadata: { name: 'counted' }, spec: { replicas: 0, selector: { app: 'a' }, template } },
+  ],
+])(
+  '[sig-api-machinery] ResourceQuota should create a ResourceQuota and capture the life of a %s. [Conformance]',
+  async (_what, name, version, body) => {
+    const resource = name.replace('count/', '').split('.')[0] ?? '';
+    const namespace = `quota-${resource}`;
+    const home = await namespaceOf(namespace);
+    // What a namespace has of its own counts too.
+    const before = await api.json<KubeList<Pod>>('GET', `${version}/namespaces/${namespace}/${resource}`);
+    const hard = { [name]: String(before.items.length + 1) };
+    await api.json('POST', `${home}/resourcequotas`, { body: { metadata: { name: 'quota' }, spec: { hard } } });
+    expect(await usedOf(home)).toEqual({ [name]: String(before.items.length) });
+    const path = `${version}/namespaces/${namespace}/${resource}`;
+    await api.json('POST', path, { body });
+    expect(await usedOf(home)).toEqual(hard);
+    const refusal = await api.refusal('POST', path, { body: { ...body, metadata: { name: 'beyond' } } });
+    expect(refusal.message).toContain(`exceeded quota: quota, requested: ${name}=1`);
+    await api.json('DELETE', `${path}/counted`, { body: { propagationPolicy: 'Background' } });
+    expect(await usedOf(home)).toEqual({ [name]: String(before.items.length) });
+  },
+);
+
+test('[sig-api-machinery] ResourceQuota should manage the lifecycle of a ResourceQuota [Conformance]', async () => {
+  const home = await namespaceOf('quota-lifecycle');
+  const path = `${home}/resourcequotas`;
+  const selected = 'labelSelector=e2e%3Dquota';
+  const body = { metadata: { name: 'quota', labels: { e2e: 'quota' } }, spec: { hard: { cpu: '1', memory: '500Mi' } } };
+  await api.json('POST', path, { body });
+  const all = await api.json<KubeList<ResourceQuota>>('GET', `/api/v1/resourcequotas?${selected}`);
+  expect(all.items.map((each) => each.metadata.name)).toEqual(['quota']);
+  const patched = await api.json<ResourceQuota>('PATCH', `${path}/quota`, {
+    body: { metadata: { labels: { quota: 'patched' } }, spec: { hard: { memory: '750Mi' } } },
+    headers: MERGE,
+  });
+  expect(patched).toMatchObject({ metadata: { labels: { quota: 'patched' } }, spec: { hard: { memory: '750Mi' } } });
+  await api.json('DELETE', `${path}?${selected}`);
+  expect((await api.json<KubeList<ResourceQuota>>('GET', `${path}?${selected}`)).items).toEqual([]);
+});
+
+test('[sig-api-machinery] ResourceQuota should apply changes to a resourcequota status [Conformance]', async () => {
+  const home = await namespaceOf('quota-status-writes');
+  const hard = { cpu: '500m', memory: '500Mi' };
+  await api.json('POST', `${home}/resourcequotas`, { body: { metadata: { name: 'quota' }, spec: { hard } } });
+  const path = `${home}/resourcequotas/quota/status`;
+  const read = await api.json<ResourceQuota>('GET', path);
+  expect(read.status?.hard).toEqual(hard);
+  const put = await api.json<ResourceQuota>('PUT', path, {
+    body: { ...read, status: { hard: { cpu: '600m', memory: '600Mi' } } },
+  });
+  expect(put.status?.hard).toEqual({ cpu: '600m', memory: '600Mi' });
+  expect(put.spec.hard).toEqual(hard);
+  const patched = await api.json<ResourceQuota>('PATCH', path, {
+    body: { status: { hard: { cpu: '700m', memory: '700Mi' } } },
+    headers: MERGE,
+  });
+  expect(patched.status?.hard).toEqual({ cpu: '700m', memory: '700Mi' });
+});

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { PROJECT } from '../../../../agent/cli/control-plane/control-plane.ts';
+import { apiAddressOf, PROJECT } from '../../../../agent/cli/control-plane/control-plane.ts';
 import { layoutOf } from '../../../../agent/cli/control-plane/layout.ts';
 import { readCompatibility, workerdConfig } from '../../../../agent/cli/control-plane/workerd-config.ts';
 
@@ -89,5 +89,34 @@ describe('compatibility', () => {
 
   test('is missed by name', () => {
     expect(() => readCompatibility('name = "x"\n')).toThrow('wrangler.toml names no compatibility date and flags');
+  });
+});
+
+describe('the address by which pods reach the API', () => {
+  test.each([
+    [[], undefined],
+    [['127.0.0.1'], undefined],
+    [['127.0.0.1', '192.0.2.7'], '192.0.2.7:6443'],
+    [['2001:db8::7'], '[2001:db8::7]:6443'],
+    [['0.0.0.0'], '198.51.100.1:6443'],
+  ])('of %j is %s', (listen, expected) => {
+    expect(apiAddressOf({ listen, apiPort: 6443 }, ['198.51.100.1', '198.51.100.2'])).toBe(expected);
+  });
+
+  test('is a binding of the Worker where there is one', () => {
+    const layout = layoutOf('/data');
+    const settings = {
+      compatibility: { date: '2026-10-23', flags: [] },
+      bundlePath: '/b.mjs',
+      assetsPath: '/clone',
+      apiSockets: [],
+      publicSockets: [],
+      apiUrl: '',
+      publicUrl: '',
+    };
+    expect(workerdConfig(layout, settings)).not.toContain('API_ADDRESS');
+    expect(workerdConfig(layout, { ...settings, apiAddress: '192.0.2.7:6443' })).toContain(
+      '(name = "API_ADDRESS", text = "192.0.2.7:6443"),',
+    );
   });
 });
