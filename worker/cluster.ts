@@ -27,6 +27,7 @@ import { locateProxy } from './links/locate-proxy.ts';
 import { type AskedUsage, locateUsage } from './links/locate-usage.ts';
 import { MINION_TAG, Minions } from './links/minions.ts';
 import { Watches } from './links/watches.ts';
+import { postToWebhook, type WebhookTransportParts } from './links/webhook-transport.ts';
 import {
   CLUSTER_HEADER,
   type ClusterRpc,
@@ -214,6 +215,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
         name,
         publicUrl: env.PUBLIC_URL,
         apiUrl: name === DEFAULTS.clusterName ? env.API_URL : `${env.API_URL}/clusters/${name}`,
+        apiAddress: env.API_ADDRESS,
         caCertificate: env.CA_CERTIFICATE,
         authority: () => authorityOf(env),
       },
@@ -249,6 +251,17 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
       later: (step) => void setTimeout(step, 0),
     });
     const keyspace = new KeyspaceWatches({ sockets: ctx, rpc: plane.keyspace });
+    const webhooks: WebhookTransportParts = {
+      env,
+      cluster: name,
+      locate: ({ namespace, name: service, port }) =>
+        registry.asSystem((objects) =>
+          locateProxy(objects, { resource: 'services', namespace, name: `https:${service}:${port}` }),
+        ),
+      anyMinion: () =>
+        anyOf(store.list({ resource: 'nodes' }).items, ({ name: node }) => minions.connected(node))?.name,
+      fetch: (url, init) => fetch(url, init),
+    };
     store.onCommit((changes) => {
       watches.publish(changes);
       minions.publish(changes);
@@ -267,6 +280,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
       watches,
       keyspace,
       describe: assetDescriptions(env.ASSETS),
+      webhooks: { newUid: () => crypto.randomUUID(), post: (call) => postToWebhook(webhooks, call) },
     };
     return this.#parts;
   }
@@ -307,6 +321,11 @@ function authorityOf({ CA_CERTIFICATE: certificate, CA_KEY: key }: Env): Certifi
     key,
     () => (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32,
   );
+}
+
+function anyOf<T>(items: Iterable<T>, matches: (item: T) => boolean): T | undefined {
+  for (const item of items) if (matches(item)) return item;
+  return undefined;
 }
 
 const earliest = (a: number | undefined, b: number | undefined): number | undefined =>

@@ -16,6 +16,7 @@ import { resourceQuota } from './resource-quota.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
+import { validatingAdmissionPolicy } from './validating-admission-policy.ts';
 
 export const ADMISSION: readonly AdmissionPlugin[] = [
   namespaceLifecycle,
@@ -30,5 +31,6 @@ export const ADMISSION: readonly AdmissionPlugin[] = [
   defaultStorageClass,
   runtimeClass,
   defaultIngressClass,
+  validatingAdmissionPolicy,
   resourceQuota,
 ];

@@ -1,12 +1,15 @@
 /**
- * One admission plugin: looks at a write after it was defaulted and before it is validated, may change the draft, and may
- * refuse it by throwing a StatusError. Synchronous: it runs inside the transaction. `catalog.ts` lists the plugins in order.
+ * One admission plugin: `admit` looks at a write after it was defaulted and before it is validated, and may change the draft;
+ * `validate` looks at what will be stored, once it was found valid. Either may refuse by throwing a StatusError. Synchronous:
+ * both run inside the transaction. `catalog.ts` lists the plugins in order.
  * Source: https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/
  */
 import type { Identity, KubeObject } from '../../shared/api/meta.ts';
 import type { UserInfo } from '../env.ts';
+import type { Catalog } from '../resources/catalog.ts';
 import type { ResourceDefinition, Subresource } from '../resources/definition.ts';
 import type { IndexEntry } from '../store/store.ts';
+import type { Configurations } from './configurations.ts';
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE';
 
@@ -18,11 +21,21 @@ export interface AdmissionReader {
   list(groupResource: string, query?: { namespace?: string; having?: readonly IndexEntry[] }): KubeObject[];
 }
 
+export interface AskedWrite {
+  /** '' for the object itself, `scale`, `binding` … */
+  part: string;
+  operation: Operation;
+  readonly object: KubeObject | undefined;
+  readonly oldObject: KubeObject | undefined;
+}
+
 export interface Admission {
   operation: Operation;
   definition: ResourceDefinition;
   /** '' for the object itself. */
   subresource: Subresource | '';
+  /** The write as its path shows it, where that is not the object itself (a Scale, a Binding): what the cluster's own rules judge. */
+  asked: AskedWrite;
   /** '' for cluster-scoped objects. */
   namespace: string;
   /** '' while a name is still to be generated. */
@@ -33,9 +46,16 @@ export interface Admission {
   /** What is stored; undefined for CREATE. */
   current: KubeObject | undefined;
   dryRun: boolean;
+  /** The field manager, or ''. */
+  manager: string;
   reader: AdmissionReader;
+  catalog: Catalog;
+  /** The cluster's policies and webhooks. */
+  configurations: Configurations;
   /** Becomes a Warning header. */
   warn(text: string): void;
+  /** Becomes an annotation of the request's audit event. */
+  annotate(key: string, value: string): void;
   /** Writes the status of another object within the same transaction: what a plugin books. */
   saveStatus(identity: Identity, object: KubeObject): void;
 }

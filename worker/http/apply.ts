@@ -13,7 +13,7 @@ import { checkFields } from '../resources/fields.ts';
 import { JsonSyntaxError, scanJson } from '../resources/json-scan.ts';
 import type { Schema } from '../resources/schemas.ts';
 import { parseYaml, YamlError } from '../resources/yaml.ts';
-import { bodyOf, type Exchange, report, storedForm, writing } from './exchange.ts';
+import { bodyOf, type Exchange, fresh, report, storedForm, writing } from './exchange.ts';
 import type { FieldValidation, WriteOptions } from './write-options.ts';
 
 const isObject = (value: unknown): value is JsonObject =>
@@ -89,7 +89,7 @@ export async function applyObject(
   }
   const config = storedForm(served, asked) as unknown as JsonMap;
   return writing(exchange, options, (session) =>
-    applyConfiguration(session, served.definition, namespace, info.name, config, {
+    applyConfiguration(session, served.definition, namespace, info.name, fresh(exchange, config), {
       force: options.force === true,
       subresource,
     }),

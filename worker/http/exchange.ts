@@ -2,18 +2,22 @@
  * One resource request on its way through the Cluster object, and what every verb does with it: the form of the answer, the
  * body as the kind that the URL asks for, the transaction. The verbs are `rest.ts` and `subresources.ts`.
  */
-import type { KubeObject } from '../../shared/api/meta.ts';
-import { notFound, StatusError } from '../../shared/errors.ts';
+import { apiVersionOf, type KubeObject } from '../../shared/api/meta.ts';
+import { conflict, MODIFIED, notAcceptable, notFound, StatusError } from '../../shared/errors.ts';
 import type { UserInfo } from '../env.ts';
+import type { WebhookClient } from '../links/webhook-call.ts';
 import { type Current, keyOf, parseStored } from '../registry/commit.ts';
+import { copyJson } from '../registry/json.ts';
 import { applyJsonPatch, applyMergePatch } from '../registry/json-patch.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Session } from '../registry/session.ts';
 import { applyStrategicMergePatch } from '../registry/strategic-merge-patch.ts';
+import { WebhookJournal, WebhooksNeeded } from '../registry/webhook-journal.ts';
 import type { Catalog, ServedResource } from '../resources/catalog.ts';
 import { decodeBody, type ExpectedKind } from '../resources/decode.ts';
 import type { JsonObject } from '../resources/definition.ts';
 import { checkFields, strictError } from '../resources/fields.ts';
+import { hasProtobuf } from '../resources/protobuf-write.ts';
 import type { Schema } from '../resources/schemas.ts';
 import type { Reader, Synchronous } from '../store/store.ts';
 import type { TokenTrust } from './authentication.ts';
@@ -23,10 +27,12 @@ import type { ReadParts } from './lists.ts';
 import { type AnswerForm, negotiate } from './negotiation.ts';
 import { type APPLY, type PatchType, parsePatch } from './patch-body.ts';
 import type { RequestInfo } from './request-info.ts';
+import { askWebhooks } from './webhook-calls.ts';
 import type { FieldValidation, WriteOptions } from './write-options.ts';
 
 export interface RestParts extends TokenTrust {
   registry: Registry;
+  webhooks: WebhookClient;
   catalog(): Catalog;
   cluster: string;
   nowMs(): number;
@@ -49,8 +55,15 @@ export interface Exchange {
 export const TABLE_FORMS = ['Table', 'PartialObjectMetadata'];
 export const LIST_FORMS = ['Table', 'PartialObjectMetadataList'];
 
-export const formOf = ({ request, info }: Exchange, allowed: readonly string[]): AnswerForm =>
-  negotiate(request.headers, info.query, allowed);
+/** @throws StatusError 406, before anything is done, for a form that the kind does not have. */
+export function formOf({ request, info, served }: Exchange, allowed: readonly string[]): AnswerForm {
+  const form = negotiate(request.headers, info.query, allowed);
+  const { identity } = served;
+  if (form.protobuf && !hasProtobuf(apiVersionOf(identity), identity.kind)) {
+    throw notAcceptable(['application/json', 'application/yaml']);
+  }
+  return form;
+}
 
 export const methodRefused = () =>
   new StatusError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
@@ -88,20 +101,42 @@ export function report(
 export const storedForm = (served: ServedResource, object: JsonObject): KubeObject =>
   (served.convert === undefined ? object : served.convert.toStored(object)) as unknown as KubeObject;
 
-/** One transaction as the caller; a dry run leaves nothing of it. */
-export function writing<T>(
+/** How often a transaction may find that what webhooks judged is no longer so, besides once for each answer that it needs. */
+const MAX_ROUNDS = 100;
+
+/**
+ * One transaction as the caller; a dry run leaves nothing of it. Webhooks are asked between two tries of it, never inside.
+ * @param body is run again after webhooks were asked: it must not change what it closes over (`fresh`).
+ */
+export async function writing<T>(
   exchange: Exchange,
   options: Pick<WriteOptions, 'dryRun'> & Partial<Pick<WriteOptions, 'fieldManager'>>,
   body: (session: Session) => Synchronous<T>,
-): T {
+): Promise<T> {
+  const { parts, warnings } = exchange;
+  const known = warnings.length;
   const caller = {
     user: exchange.user,
     manager: options.fieldManager ?? '',
     dryRun: options.dryRun,
-    warn: (text: string) => void exchange.warnings.push(text),
+    warn: (text: string) => void warnings.push(text),
+    journal: new WebhookJournal(),
   };
-  return exchange.parts.registry.transact(caller, body);
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    try {
+      return parts.registry.transact(caller, body);
+    } catch (error) {
+      if (!(error instanceof WebhooksNeeded)) throw error;
+      warnings.length = known;
+      await askWebhooks(parts.webhooks, error.questions, caller.journal);
+    }
+  }
+  const { served, info } = exchange;
+  throw conflict(served.identity, info.name, MODIFIED);
 }
+
+/** For a body of `writing`, which a registry call uses up. */
+export const fresh = <T>({ parts }: Exchange, object: T): T => (parts.registry.hasWebhooks ? copyJson(object) : object);
 
 export const userAgentOf = (request: Request): string => request.headers.get('user-agent') ?? '';
 

@@ -24,6 +24,7 @@ import {
   bodyOf,
   type Exchange,
   formOf,
+  fresh,
   LIST_FORMS,
   methodRefused,
   type RestParts,
@@ -162,7 +163,9 @@ async function onCreate(exchange: Exchange): Promise<Response> {
   const options = parseWriteOptions(info.query, 'CreateOptions', userAgentOf(request));
   const object = await readObject(exchange, options.fieldValidation);
   const draft = storedForm(served, object);
-  const written = writing(exchange, options, (session) => create(session, served.definition, namespace, draft));
+  const written = await writing(exchange, options, (session) =>
+    create(session, served.definition, namespace, fresh(exchange, draft)),
+  );
   return objectAnswer(exchange.read, served, written.text, form, info.query, 201);
 }
 
@@ -172,8 +175,8 @@ async function onUpdate(exchange: Exchange, subresource: 'status' | 'finalize' |
   const options = parseWriteOptions(info.query, 'UpdateOptions', userAgentOf(request));
   const object = await readObject(exchange, options.fieldValidation);
   const draft = storedForm(served, object);
-  const written = writing(exchange, options, (session) =>
-    update(session, served.definition, namespace, info.name, draft, { subresource }),
+  const written = await writing(exchange, options, (session) =>
+    update(session, served.definition, namespace, info.name, fresh(exchange, draft), { subresource }),
   );
   return objectAnswer(exchange.read, served, written.text, form, info.query, written.created ? 201 : 200);
 }
@@ -189,7 +192,7 @@ async function onPatch(exchange: Exchange, subresource: 'status' | 'finalize' | 
     return objectAnswer(exchange.read, served, applied.text, form, info.query, applied.created ? 201 : 200);
   }
   const patch = await readPatch(exchange, type, served.schema);
-  const written = writing(exchange, options, (session): Written => {
+  const written = await writing(exchange, options, (session): Written => {
     const current = requireCurrent(session.transaction, exchange);
     const before = JSON.parse(servedText(served, current.text)) as JsonObject;
     const after = patch.apply(before);
@@ -230,7 +233,7 @@ async function onDelete(exchange: Exchange): Promise<Response> {
   const form = formOf(exchange, TABLE_FORMS);
   const options = await readDeleteOptions(exchange);
   const dryRun = (options.dryRun ?? []).length > 0;
-  const deleted = writing(exchange, { dryRun }, (session) =>
+  const deleted = await writing(exchange, { dryRun }, (session) =>
     deleteObject(session, served.definition, namespace, info.name, options),
   );
   const isPod = served.definition.identity.group === '' && served.definition.identity.kind === 'Pod';
@@ -247,7 +250,7 @@ async function onDeleteCollection(exchange: Exchange): Promise<Response> {
   const options = await readDeleteOptions(exchange);
   const namespace = served.identity.namespaced ? exchange.namespace : undefined;
   const dryRun = (options.dryRun ?? []).length > 0;
-  const deleted = writing(exchange, { dryRun }, (session) =>
+  const deleted = await writing(exchange, { dryRun }, (session) =>
     deleteCollection(session, served.definition, { ...selection, namespace, limit: list.limit }, options),
   );
   const items = deleted.map((each) => JSON.parse(servedText(served, each.text)) as unknown);

@@ -11,6 +11,7 @@ import { applyConfiguration } from '../registry/apply.ts';
 import { bind } from '../registry/binding.ts';
 import { validateDeleteOptions } from '../registry/delete.ts';
 import { evict } from '../registry/eviction.ts';
+import { copyJson } from '../registry/json.ts';
 import { scaleOf, withScale } from '../registry/scale.ts';
 import { update } from '../registry/update.ts';
 import type { JsonObject } from '../resources/definition.ts';
@@ -53,7 +54,7 @@ export async function onScale(exchange: Exchange): Promise<Response> {
   if (type === APPLY) return json(await applyScale(exchange, options), 200, pretty);
   const change =
     type === undefined ? await replacement(exchange) : (await readPatch(exchange, type, SCALE_SCHEMA())).apply;
-  const written = writing(exchange, options, (session) => {
+  const written = await writing(exchange, options, (session) => {
     const { object } = requireCurrent(session.transaction, exchange);
     const scale = change(scaleOf(definition, object) as unknown as JsonObject);
     return update(session, definition, namespace, info.name, scaled(exchange, object, scale), { trackedAs: 'scale' });
@@ -69,7 +70,7 @@ async function applyScale(exchange: Exchange, options: WriteOptions): Promise<Ku
   if (schema === undefined) throw new Error('the table of schemas has no Scale');
   const config = await readConfig(exchange, options.fieldValidation, schema, SCALE.identity);
   checkKindOfScale(config);
-  const written = writing(exchange, options, (session) => {
+  const written = await writing(exchange, options, (session) => {
     const { object } = requireCurrent(session.transaction, exchange);
     const { metadata } = scaled(exchange, object, config);
     const blank = { kind: object.kind, apiVersion: object.apiVersion, metadata: { name: metadata.name } };
@@ -88,7 +89,7 @@ function checkKindOfScale({ apiVersion, kind }: JsonObject): void {
 
 async function replacement(exchange: Exchange): Promise<Patch['apply']> {
   const body = await readOther(exchange, SCALE, SCALE_SCHEMA());
-  return () => body;
+  return () => copyJson(body);
 }
 
 /** The object as the Scale wants it; name, uid and resourceVersion of the Scale are preconditions. */
@@ -131,7 +132,7 @@ export async function onBinding(exchange: Exchange): Promise<Response> {
     throw invalid(BINDING.identity, name, [notSupported('target.kind', target.kind, ['Node'])]);
   }
   const uid = metadata?.uid;
-  writing(exchange, options, (session) => bind(session, { namespace, name, ...(uid ? { uid } : {}) }, node));
+  await writing(exchange, options, (session) => bind(session, { namespace, name, ...(uid ? { uid } : {}) }, node));
   return json(SUCCESS, 201);
 }
 
@@ -148,7 +149,7 @@ export async function onEviction(exchange: Exchange): Promise<Response> {
   const deleteOptions = eviction.deleteOptions ?? {};
   validateDeleteOptions(deleteOptions);
   const dryRun = options.dryRun || (deleteOptions.dryRun ?? []).length > 0;
-  writing(exchange, { dryRun }, (session) => evict(session, namespace, info.name, deleteOptions));
+  await writing(exchange, { dryRun }, (session) => evict(session, namespace, info.name, deleteOptions));
   return json(SUCCESS, 201);
 }
 

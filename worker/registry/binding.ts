@@ -2,7 +2,7 @@
 import { PODS, type Pod } from '../../shared/api/core.ts';
 import { conflict, notFound } from '../../shared/errors.ts';
 import { formatTime } from '../../shared/time.ts';
-import { admit } from './admit.ts';
+import { admit, admitValid, type Write } from './admit.ts';
 import { commit, readCurrent, type Written } from './commit.ts';
 import { copyJson } from './json.ts';
 import type { Session } from './session.ts';
@@ -44,7 +44,7 @@ export function bind(
       },
     ],
   };
-  admit(session, {
+  const written: Write = {
     operation: 'UPDATE',
     definition,
     subresource: 'binding',
@@ -52,6 +52,8 @@ export function bind(
     name: asked.name,
     draft,
     current: current.object,
-  });
+  };
+  admit(session, written);
+  admitValid(session, written);
   return commit(session, definition, draft, current);
 }

@@ -9,11 +9,12 @@ import { conflict, invalid, notFound, notSupported } from '../../shared/errors.t
 import { formatTime, parseTime } from '../../shared/time.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
 import type { IndexEntry } from '../store/store.ts';
-import { admit } from './admit.ts';
+import { admit, admitValid, type Write } from './admit.ts';
 import { type Current, commit, parseStored, readCurrent, remove, type Written } from './commit.ts';
 import { finalizersAfterDelete, isHeld } from './finalizers.ts';
 import { copyJson } from './json.ts';
 import type { Session } from './session.ts';
+import { type WebhookQuestion, WebhooksNeeded } from './webhook-journal.ts';
 
 export interface Deleted extends Written {
   /** false: the object is only marked, and goes later. */
@@ -62,7 +63,9 @@ function deleteCurrent(
 ): Deleted {
   const { name, namespace = '' } = current.object.metadata;
   requirePreconditions(definition, current, options);
-  admit(session, { operation: 'DELETE', definition, namespace, name, current: current.object });
+  const asked: Write = { operation: 'DELETE', definition, namespace, name, current: current.object };
+  admit(session, asked);
+  admitValid(session, asked);
   const graceSeconds = graceOf(definition, current.object, options);
   const draft = copyJson(current.object);
   const { metadata } = draft;
@@ -138,7 +141,19 @@ export function deleteCollection(
   const found = [...session.transaction.list({ resource: name, ...listed }).items].filter(
     (stored) => matchesKey?.(stored.namespace, stored.name) ?? true,
   );
-  return found.map((stored) => deleteCurrent(session, definition, parseStored(stored), options));
+  const needed: WebhookQuestion[] = [];
+  const deleted: Deleted[] = [];
+  for (const stored of found) {
+    try {
+      deleted.push(deleteCurrent(session, definition, parseStored(stored), options));
+    } catch (error) {
+      // All that has to be asked is asked at once, not one item after the other.
+      if (!(error instanceof WebhooksNeeded)) throw error;
+      needed.push(...error.questions);
+    }
+  }
+  if (needed.length > 0) throw new WebhooksNeeded(needed);
+  return deleted;
 }
 
 /** What DELETE answers when the object is gone at once. */

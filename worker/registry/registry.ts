@@ -4,12 +4,14 @@
  * controllers is `typed-objects.ts`.
  */
 import type { KubeObject } from '../../shared/api/meta.ts';
+import { type Configurations, configurationsOf, NO_CONFIGURATIONS } from '../admission/configurations.ts';
 import type { AdmissionReader } from '../admission/plugin.ts';
 import { SYSTEM, type UserInfo } from '../env.ts';
 import type { Store, Synchronous, Transaction } from '../store/store.ts';
 import type { Objects } from './objects.ts';
 import type { RegistryParts, Session } from './session.ts';
 import { typedObjects } from './typed-objects.ts';
+import type { WebhookJournal } from './webhook-journal.ts';
 
 export interface Caller {
   user: UserInfo;
@@ -18,18 +20,28 @@ export interface Caller {
   /** Everything happens, and nothing of it stays. */
   dryRun?: boolean;
   warn?(text: string): void;
+  /** For the request's audit event. */
+  annotate?(key: string, value: string): void;
+  /** Whoever gives one can wait for webhooks: it catches WebhooksNeeded. Without one, none are asked. */
+  journal?: WebhookJournal | undefined;
 }
 
 export interface Registry {
   readonly store: Store;
   readonly parts: RegistryParts;
+  /** Whether any write could meet a webhook: only then may a transaction have to be run twice. */
+  readonly hasWebhooks: boolean;
   /** @throws StatusError, and nothing of the body stays. Inside another transaction it is a savepoint. */
   transact<T>(caller: Caller, body: (session: Session) => Synchronous<T>): T;
   /**
    * The same as the control plane itself, with typed objects.
    * @param manager the component in whose name fields are written; as upstream calls it.
    */
-  asSystem<T>(body: (objects: Objects, transaction: Transaction) => Synchronous<T>, manager?: string): T;
+  asSystem<T>(
+    body: (objects: Objects, transaction: Transaction) => Synchronous<T>,
+    manager?: string,
+    journal?: WebhookJournal,
+  ): T;
 }
 
 /** Kubernetes: the name under which its controllers write. */
@@ -47,13 +59,18 @@ class RolledBack extends Error {
 /** @param drain does the work that a transaction caused, still inside it, so that what is done at once costs no row. */
 export function createRegistry(parts: RegistryParts, drain: () => void = () => {}): Registry {
   const { store } = parts;
+  const committed = configurationsOf(store);
+  let configurations = NO_CONFIGURATIONS;
   let depth = 0;
 
   function open<T>(caller: Caller, body: (session: Session) => Synchronous<T>): T {
+    // Before the transaction opens: what it writes of them holds for whoever comes after it.
+    if (depth === 0) configurations = committed();
     depth++;
+    caller.journal?.rewind();
     try {
       return store.transact((transaction) => {
-        const value = body(sessionOf(parts, transaction, caller));
+        const value = body(sessionOf(parts, transaction, caller, configurations));
         if (caller.dryRun) throw new RolledBack(value);
         if (depth === 1) drain();
         return value;
@@ -76,13 +93,24 @@ export function createRegistry(parts: RegistryParts, drain: () => void = () => {
   return {
     store,
     parts,
+    get hasWebhooks() {
+      const { mutating, validating } = committed();
+      return mutating.length + validating.length > 0;
+    },
     transact,
-    asSystem: (body, manager = CONTROLLERS) =>
-      transact({ user: SYSTEM, manager }, (session) => body(session.objects, session.transaction)),
+    asSystem: (body, manager = CONTROLLERS, journal = undefined) =>
+      transact({ user: SYSTEM, manager, journal }, (session) => body(session.objects, session.transaction)),
   };
 }
 
-function sessionOf(parts: RegistryParts, transaction: Transaction, caller: Caller): Session {
+function sessionOf(
+  given: RegistryParts,
+  transaction: Transaction,
+  caller: Caller,
+  configurations: Configurations,
+): Session {
+  const { journal } = caller;
+  const parts = journal === undefined ? given : { ...given, ...journal.draws(given) };
   const reader: AdmissionReader = {
     get(resource, namespace, name) {
       const stored = transaction.get({ resource, namespace, name });
@@ -99,6 +127,9 @@ function sessionOf(parts: RegistryParts, transaction: Transaction, caller: Calle
     manager: caller.manager ?? '',
     dryRun: caller.dryRun === true,
     warn: (text) => caller.warn?.(text),
+    annotate: (key, value) => caller.annotate?.(key, value),
+    configurations,
+    journal,
     reader,
     get objects() {
       objects ??= typedObjects(session);

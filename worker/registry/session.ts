@@ -3,11 +3,13 @@
  * Every verb of this room takes a Session; `registry.ts` makes them.
  */
 
+import type { Configurations } from '../admission/configurations.ts';
 import type { AdmissionPlugin, AdmissionReader } from '../admission/plugin.ts';
 import type { UserInfo } from '../env.ts';
 import type { Catalog } from '../resources/catalog.ts';
 import type { Store, Transaction } from '../store/store.ts';
 import type { ObjectChange, Objects } from './objects.ts';
+import type { WebhookJournal } from './webhook-journal.ts';
 
 export interface RegistryParts {
   store: Store;
@@ -33,6 +35,12 @@ export interface Session {
   readonly dryRun: boolean;
   /** Becomes a Warning header. */
   warn(text: string): void;
+  /** Becomes an annotation of the audit event. */
+  annotate(key: string, value: string): void;
+  /** Policies and webhooks, as they were committed when the outermost transaction began. */
+  readonly configurations: Configurations;
+  /** What webhooks have said so far; undefined where none are asked. */
+  readonly journal: WebhookJournal | undefined;
   readonly reader: AdmissionReader;
   /** The same session as controllers see it. */
   readonly objects: Objects;

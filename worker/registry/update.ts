@@ -14,7 +14,7 @@ import {
 import { conflict, invalid, invalidValue, notFound } from '../../shared/errors.ts';
 import type { ResourceDefinition, Subresource } from '../resources/definition.ts';
 import { validateMetadata, validateMetadataUpdate } from '../resources/metadata-validation.ts';
-import { admit, admitValid } from './admit.ts';
+import { admit, admitValid, type Write } from './admit.ts';
 import { trackChange } from './apply/tracking.ts';
 import { type Current, commit, readCurrent, remove, requireRevision, type Written } from './commit.ts';
 import { create } from './create.ts';
@@ -150,7 +150,17 @@ function write(
   if (subresource === '') {
     definition.prepareUpdate?.(draft, stored, { nowMs: session.transaction.nowMs, random: session.parts.random });
   }
-  admit(session, { operation: 'UPDATE', definition, subresource, namespace, name, draft, current: stored });
+  const asked: Write = {
+    operation: 'UPDATE',
+    definition,
+    subresource,
+    part: trackedAs,
+    namespace,
+    name,
+    draft,
+    current: stored,
+  };
+  admit(session, asked);
   const causes = [
     ...validateMetadata(definition, draft.metadata),
     ...validateMetadataUpdate(draft.metadata, stored.metadata),
@@ -161,7 +171,7 @@ function write(
         : []),
   ];
   if (causes.length > 0) throw invalid(identity, name, causes);
-  admitValid(session, { operation: 'UPDATE', definition, subresource, namespace, name, draft, current: stored });
+  admitValid(session, asked);
   if (subresource === '' && identity.group === '' && identity.kind === 'Service') {
     const refused = allocateServiceAddresses(session, draft as Service, stored as Service);
     if (refused.length > 0) throw invalid(identity, name, refused);

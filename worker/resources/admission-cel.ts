@@ -1,5 +1,5 @@
 /**
- * The CEL of admission: what expressions of webhooks and policies may look at, and policies compiled once for each generation.
+ * The CEL of admission: what expressions of webhooks and policies may look at, and policies compiled once for each version of them.
  * Evaluating them on a request is `admission/policies.ts`. `authorizer` is not offered: an expression that names it does not
  * compile, so nothing that needs it is taken for granted.
  * Source: https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
@@ -55,16 +55,15 @@ export interface CompiledPolicy {
   annotations: { key: string; program: CelProgram }[];
 }
 
-const MAX_KEPT = 256;
-/** By uid and generation, which an expression cannot change without changing. */
-const compiled = new Map<string, CompiledPolicy>();
+/** By the object as it was read, which whoever reads keeps for as long as it does not change. */
+const compiled = new WeakMap<ValidatingAdmissionPolicy, CompiledPolicy>();
 const compiledConditions = new WeakMap<readonly MatchCondition[], CompiledCondition[]>();
 
 /** @throws CelCompileError: validation has let nothing through that does not compile, but an older version may have. */
-export function compilePolicy({ metadata, spec }: ValidatingAdmissionPolicy): CompiledPolicy {
-  const key = `${metadata.uid}/${metadata.generation ?? 0}`;
-  const found = compiled.get(key);
+export function compilePolicy(policy: ValidatingAdmissionPolicy): CompiledPolicy {
+  const found = compiled.get(policy);
   if (found !== undefined) return found;
+  const { spec } = policy;
   const whole = policyEnvironment(spec);
   const made: CompiledPolicy = {
     conditions: conditionsIn(conditionEnvironment(spec), spec.matchConditions ?? []),
@@ -81,8 +80,7 @@ export function compilePolicy({ metadata, spec }: ValidatingAdmissionPolicy): Co
       program: whole.compile(valueExpression),
     })),
   };
-  if (compiled.size >= MAX_KEPT) compiled.clear();
-  compiled.set(key, made);
+  compiled.set(policy, made);
   return made;
 }
 

@@ -99,11 +99,16 @@ export class CelObject extends Map<string, unknown> {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Without a schema: whole numbers are int, others double; objects are maps. */
+/** As JSON has them; times and durations are objects too. */
+const isPlain = (value: unknown): value is Record<string, unknown> =>
+  isRecord(value) && Object.getPrototypeOf(value) === Object.prototype;
+
+/** Without a schema: whole numbers are int, others double; objects are maps. What another expression gave stays as it is. */
 function toDynamic(value: unknown): unknown {
+  if (value instanceof Map) return value;
   if (typeof value === 'number') return Number.isInteger(value) ? BigInt(value) : value;
   if (Array.isArray(value)) return value.map(toDynamic);
-  if (isRecord(value)) return new Map(Object.entries(value).map(([key, each]) => [key, toDynamic(each)]));
+  if (isPlain(value)) return new Map(Object.entries(value).map(([key, each]) => [key, toDynamic(each)]));
   return value;
 }
 
