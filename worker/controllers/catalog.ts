@@ -1,4 +1,5 @@
 /** Every controller, explicitly. The scheduler is one too, but of its own room: the composition root adds it. */
+import { apiServices } from './apiservices.ts';
 import { createCertificateSigning } from './certificate-signing.ts';
 import { clusterRoleAggregation } from './clusterrole-aggregation.ts';
 import type { Controller } from './controller.ts';
@@ -31,6 +32,7 @@ import { taintEviction } from './taint-eviction.ts';
 export function createControllers(surroundings: Surroundings): Controller[] {
   return [
     customResourceDefinitions,
+    apiServices,
     createNamespaces(surroundings),
     createGarbageCollector(surroundings),
     serviceAccounts,
