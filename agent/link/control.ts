@@ -6,7 +6,8 @@ import type { Status } from '../../shared/api/meta.ts';
 import { StatusError } from '../../shared/errors.ts';
 import { type Delta, type DownMessage, type Hello, LINK_VERSION, type UpMessage } from '../../shared/link/protocol.ts';
 import { type Dial, KeptSocket, type OutSocket, type Timers } from './kept-socket.ts';
-import type { LinkLog, LinkSettings } from './link.ts';
+import type { LinkSettings } from './link.ts';
+import type { LinkLog } from './log.ts';
 import type { SqliteReplica, Touched } from './replica.ts';
 import type { ReportBox } from './reports.ts';
 

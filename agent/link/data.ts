@@ -5,7 +5,7 @@
 import { ProtocolError } from '../../shared/tunnel/frames.ts';
 import { Session } from '../../shared/tunnel/session.ts';
 import { type Dial, KeptSocket, type OutSocket, type Timers } from './kept-socket.ts';
-import type { LinkLog } from './link.ts';
+import type { LinkLog } from './log.ts';
 import type { Answer } from './streams.ts';
 
 export interface DataParts {

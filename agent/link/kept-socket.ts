@@ -3,7 +3,7 @@
  * falls silent. What is said on it is `control.ts` and `data.ts`. Clock, randomness and the dialling itself are passed in.
  */
 import { HEARTBEAT_MS, PING, PONG } from '../../shared/link/protocol.ts';
-import type { LinkLog } from './link.ts';
+import type { LinkLog } from './log.ts';
 
 /** A socket that may still be connecting. */
 export interface OutSocket {

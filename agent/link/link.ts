@@ -42,13 +42,6 @@ export interface LinkSettings {
   registration(): Hello['registration'];
 }
 
-/** The few lines of a log that this room needs; pino's loggers fit. */
-export interface LinkLog {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
-
 export interface Link extends Replica, Reporter {
   /** Any number of listeners; called after the change is on disk. */
   onChange(listener: ReplicaListener): void;

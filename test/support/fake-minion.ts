@@ -4,7 +4,7 @@
  * are passed in, as `agent/link` has them; that both ends behave alike is checked by `test/contracts/link.ts`.
  */
 import { type Dial, KeptSocket, type OutSocket, type Timers } from '../../agent/link/kept-socket.ts';
-import type { LinkLog } from '../../agent/link/link.ts';
+import type { LinkLog } from '../../agent/link/log.ts';
 import type { NodeStatus, Pod, PodStatus } from '../../shared/api/core.ts';
 import type { Status } from '../../shared/api/meta.ts';
 import {

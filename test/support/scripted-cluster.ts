@@ -1,6 +1,6 @@
 /** The cluster's end of outbound sockets, in memory: each dial is kept, what the minion says can be read and answered. */
 import type { Dial, OutSocketEvents } from '../../agent/link/kept-socket.ts';
-import type { LinkLog } from '../../agent/link/link.ts';
+import type { LinkLog } from '../../agent/link/log.ts';
 import type { DownMessage, UpMessage } from '../../shared/link/protocol.ts';
 
 export class ScriptedSocket {

@@ -15,7 +15,7 @@ import { createServer, Agent as HttpsAgent, request as httpsRequest, type Server
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { badRequest, type StatusError, serviceUnavailable } from '../../../shared/errors.ts';
-import type { LinkLog } from '../link.ts';
+import type { LinkLog } from '../log.ts';
 
 export interface ForwarderSettings {
   /** Base URL of the cluster, e.g. `https://host/clusters/name`. */

@@ -4,7 +4,7 @@ import { internalError, StatusError } from '../../../shared/errors.ts';
 import type { TunnelStream } from '../../../shared/tunnel/stream.ts';
 import type { KubeletEndpoints } from '../../node/kubelet-endpoints.ts';
 import type { PodStreams } from '../../pods/pods.ts';
-import type { LinkLog } from '../link.ts';
+import type { LinkLog } from '../log.ts';
 
 export interface StreamParts {
   pods: PodStreams;
