@@ -19,7 +19,7 @@ export class JsonPathError extends Error {}
 
 const MAX_LENGTH = 1024;
 /** Values that one look may touch: `..` in a large object must end. */
-const MAX_VISITED = 100_000;
+const MAX_VISITED = 20_000;
 
 class PathParser {
   readonly #text: string;
@@ -244,8 +244,9 @@ function stepFrom(step: Step, value: unknown, root: unknown, visit: { left: numb
 function descend(name: string, value: unknown, visit: { left: number }): unknown[] {
   const found: unknown[] = [];
   const pending = [value];
-  for (let at = pending.shift(); at !== undefined; at = pending.shift()) {
+  for (let next = 0; next < pending.length; next++) {
     if (visit.left-- <= 0) return [];
+    const at = pending[next];
     if (isRecord(at) && Object.hasOwn(at, name)) found.push(at[name]);
     if (typeof at === 'object' && at !== null) pending.push(...Object.values(at));
   }
