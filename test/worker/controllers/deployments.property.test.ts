@@ -113,5 +113,5 @@ describe.each(seeds)('with seed %i', (seed) => {
     ).toEqual(Array(replicasOf(web)).fill(image));
     expect(web.status?.availableReplicas).toBe(replicasOf(web));
     expect(errorsOf(plane)).toEqual([]);
-  });
+  }, 60_000);
 });
