@@ -122,9 +122,16 @@ export async function startBareObject(options: {
       agent.destroy();
     }
   };
+  // A run that is broken off leaves nothing behind.
+  const last = () => {
+    child?.kill('SIGKILL');
+    rmSync(directory, { recursive: true, force: true });
+  };
+  process.once('exit', last);
   const stop = async () => {
     await end();
-    rmSync(directory, { recursive: true, force: true });
+    process.off('exit', last);
+    last();
   };
   try {
     await start();

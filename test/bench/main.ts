@@ -30,6 +30,9 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+// What was started is ended at exit.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
 const rows: BenchRow[] = [];
 for (const [name, bench] of Object.entries(BENCHES)) {
   if (asked.length > 0 && !asked.includes(name)) continue;
