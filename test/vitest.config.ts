@@ -5,6 +5,9 @@
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
 
+/** For what hangs, not for what is slow: nothing here asserts a time, and the machine may be busy. */
+const HANGS_MS = 60_000;
+
 const root = new URL('..', import.meta.url).pathname;
 
 export default defineConfig({
@@ -15,6 +18,8 @@ export default defineConfig({
         root,
         test: {
           name: 'unit',
+          testTimeout: HANGS_MS,
+          hookTimeout: HANGS_MS,
           include: ['test/**/*.test.ts'],
           exclude: ['test/workerd/**', 'test/e2e/**', 'test/**/*.host.test.ts', '**/node_modules/**'],
         },
@@ -37,6 +42,8 @@ export default defineConfig({
         ],
         test: {
           name: 'workerd',
+          testTimeout: HANGS_MS,
+          hookTimeout: HANGS_MS,
           include: ['test/workerd/**/*.test.ts'],
           exclude: ['test/workerd/store/**', '**/node_modules/**'],
         },
@@ -57,7 +64,12 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: 'workerd-parts', include: ['test/workerd/store/**/*.test.ts'] },
+        test: {
+          name: 'workerd-parts',
+          testTimeout: HANGS_MS,
+          hookTimeout: HANGS_MS,
+          include: ['test/workerd/store/**/*.test.ts'],
+        },
       },
       {
         root,
