@@ -34,5 +34,3 @@ export const CERTIFICATE_SIGNING_REQUESTS: Identity<CertificateSigningRequest> =
 };
 
 export const CLIENT_SIGNER = 'kubernetes.io/kube-apiserver-client';
-export const KUBELET_CLIENT_SIGNER = 'kubernetes.io/kube-apiserver-client-kubelet';
-export const KUBELET_SERVING_SIGNER = 'kubernetes.io/kubelet-serving';

@@ -226,6 +226,38 @@ describe('impersonation', () => {
   });
 });
 
+test('changing what is not there takes the right to create it', async () => {
+  const api = new TestApi('create-right');
+  const rbac = '/apis/rbac.authorization.k8s.io/v1/namespaces/default';
+  const apiVersion = 'rbac.authorization.k8s.io/v1';
+  const grant = async (name: string, verbs: string[]) => {
+    const rules = [{ verbs, apiGroups: ['', 'coordination.k8s.io'], resources: ['configmaps', 'leases'] }];
+    await api.json('POST', `${rbac}/roles`, { body: { apiVersion, kind: 'Role', metadata: { name }, rules } });
+    const subjects = [{ kind: 'User', name: 'bob' }];
+    const body = { apiVersion, kind: 'RoleBinding', metadata: { name }, subjects, roleRef: { kind: 'Role', name } };
+    await api.json('POST', `${rbac}/rolebindings`, { body });
+  };
+  await grant('changer', ['patch', 'update']);
+  const asBob = { 'impersonate-user': 'bob' };
+  const apply = {
+    headers: { ...asBob, 'content-type': 'application/apply-patch+yaml' },
+    body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'made' }, data: { a: 'b' } },
+  };
+  const path = '/api/v1/namespaces/default/configmaps/made';
+  expect(await api.refusal('PATCH', `${path}?fieldManager=bob`, apply)).toMatchObject({
+    http: 403,
+    message:
+      'configmaps "made" is forbidden: User "bob" cannot create resource "configmaps" in API group "" in the namespace "default"',
+  });
+  expect(await api.code('GET', path)).toBe(404);
+  const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'made' }, spec: {} };
+  const leases = '/apis/coordination.k8s.io/v1/namespaces/default/leases/made';
+  expect((await api.refusal('PUT', leases, { headers: asBob, body: lease })).message).toContain('cannot create');
+  await grant('maker', ['create']);
+  expect(await api.code('PATCH', `${path}?fieldManager=bob`, apply)).toBe(201);
+  expect(await api.code('PUT', leases, { headers: asBob, body: lease })).toBe(201);
+});
+
 test('SelfSubjectRulesReview lists the caller’s rules', async () => {
   const api = new TestApi('rules');
   const answer = await api.json<{

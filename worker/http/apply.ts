@@ -13,7 +13,7 @@ import { checkFields } from '../resources/fields.ts';
 import { JsonSyntaxError, scanJson } from '../resources/json-scan.ts';
 import type { Schema } from '../resources/schemas.ts';
 import { parseYaml, YamlError } from '../resources/yaml.ts';
-import { bodyOf, type Exchange, fresh, report, storedForm, writing } from './exchange.ts';
+import { bodyOf, type Exchange, fresh, report, requireCreateRight, storedForm, writing } from './exchange.ts';
 import type { FieldValidation, WriteOptions } from './write-options.ts';
 
 const isObject = (value: unknown): value is JsonObject =>
@@ -88,10 +88,10 @@ export async function applyObject(
     );
   }
   const config = storedForm(served, asked) as unknown as JsonMap;
-  return writing(exchange, options, (session) =>
-    applyConfiguration(session, served.definition, namespace, info.name, fresh(exchange, config), {
-      force: options.force === true,
-      subresource,
-    }),
-  );
+  return writing(exchange, options, (session) => {
+    const how = { force: options.force === true, subresource };
+    const applied = applyConfiguration(session, served.definition, namespace, info.name, fresh(exchange, config), how);
+    requireCreateRight(exchange, session, applied.created);
+    return applied;
+  });
 }

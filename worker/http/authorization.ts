@@ -11,7 +11,7 @@ import { groupResourceOf } from '../../shared/api/meta.ts';
 import { StatusError } from '../../shared/errors.ts';
 import { DATA_PATH, JOIN_PATH, LINK_PATH } from '../../shared/link/protocol.ts';
 import type { UserInfo } from '../env.ts';
-import { type Decision, policyOf } from '../registry/rbac/policy.ts';
+import { type Decision, type Policy, policyOf } from '../registry/rbac/policy.ts';
 import type { AccessRequest } from '../registry/rbac/rules.ts';
 import type { Reader, Store } from '../store/store.ts';
 import type { RequestInfo } from './request-info.ts';
@@ -103,13 +103,17 @@ function usesObject(reader: Reader, node: string, attributes: Attributes, resour
 
 const RULES: readonly Rule[] = [masters, bootstrappers, nodes];
 
-/** Not for use inside a transaction: roles are judged as they are committed. */
-export function authorize(attributes: Attributes, store: Store): Decision {
+/** @param policyNow inside a transaction, one compiled in it: what is kept is what was committed. */
+export function authorize(
+  attributes: Attributes,
+  store: Store,
+  policyNow: () => Policy = () => policyOf(store),
+): Decision {
   for (const rule of RULES) {
     const decision = rule(attributes, store);
     if (decision !== undefined) return decision;
   }
-  return policyOf(store).decide(attributes.user, attributes);
+  return policyNow().decide(attributes.user, attributes);
 }
 
 /** As the apiserver words it, for whatever rule refused. */

@@ -9,6 +9,7 @@ import type { WebhookClient } from '../links/webhook-call.ts';
 import { type Current, keyOf, parseStored } from '../registry/commit.ts';
 import { copyJson } from '../registry/json.ts';
 import { applyJsonPatch, applyMergePatch } from '../registry/json-patch.ts';
+import { compilePolicy } from '../registry/rbac/policy.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Session } from '../registry/session.ts';
 import { applyStrategicMergePatch } from '../registry/strategic-merge-patch.ts';
@@ -21,6 +22,7 @@ import { hasProtobuf } from '../resources/protobuf-write.ts';
 import type { Schema } from '../resources/schemas.ts';
 import type { Reader, Synchronous } from '../store/store.ts';
 import type { TokenTrust } from './authentication.ts';
+import { attributesOf, authorize, forbiddenError } from './authorization.ts';
 import { readBody } from './body.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { ReadParts } from './lists.ts';
@@ -176,4 +178,12 @@ export function requireCurrent(reader: Pick<Reader, 'get'>, { served, namespace,
   const found = reader.get(keyOf(served.definition.identity, namespace, info.name));
   if (found === undefined) throw notFound(served.identity, info.name);
   return parseStored(found);
+}
+
+/** PUT and apply may make what was not there: that takes the right to create. @throws StatusError 403, and nothing stays. */
+export function requireCreateRight({ info, user, parts }: Exchange, session: Session, created: boolean): void {
+  if (!created) return;
+  const attributes = { ...attributesOf(user, info), verb: 'create' };
+  const { allowed, reason } = authorize(attributes, parts.registry.store, () => compilePolicy(session.transaction));
+  if (!allowed) throw forbiddenError(attributes, reason);
 }

@@ -31,6 +31,7 @@ import {
   readObject,
   readPatch,
   report,
+  requireCreateRight,
   requireCurrent,
   storedForm,
   TABLE_FORMS,
@@ -175,9 +176,11 @@ async function onUpdate(exchange: Exchange, subresource: 'status' | 'finalize' |
   const options = parseWriteOptions(info.query, 'UpdateOptions', userAgentOf(request));
   const object = await readObject(exchange, options.fieldValidation);
   const draft = storedForm(served, object);
-  const written = await writing(exchange, options, (session) =>
-    update(session, served.definition, namespace, info.name, fresh(exchange, draft), { subresource }),
-  );
+  const written = await writing(exchange, options, (session) => {
+    const updated = update(session, served.definition, namespace, info.name, fresh(exchange, draft), { subresource });
+    requireCreateRight(exchange, session, updated.created);
+    return updated;
+  });
   return objectAnswer(exchange.read, served, written.text, form, info.query, written.created ? 201 : 200);
 }
 
