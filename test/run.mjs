@@ -21,8 +21,14 @@ import { RUN_MARK, sweepDeadRuns, sweepThisRun, WORK_PREFIX } from './sweep.mjs'
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
 
-/** Needed by tests alone: images are made from a static busybox; script(1) gives kubectl a terminal. */
-const TEST_PACKAGES = { busybox: 'busybox-static', docker: 'docker.io', script: 'bsdutils', iptables: 'iptables' };
+/** Needed by tests alone: images are made from a static busybox, script(1) gives kubectl a terminal, openssl makes requests for certificates. */
+const TEST_PACKAGES = {
+  busybox: 'busybox-static',
+  docker: 'docker.io',
+  script: 'bsdutils',
+  iptables: 'iptables',
+  openssl: 'openssl',
+};
 /** The kubectl to fetch where none is found. */
 const KUBECTL_VERSION = 'v1.33.6';
 const OLDEST_MINOR = 31;

@@ -68,6 +68,16 @@ const exec = (pod: PodLike, ...command: string[]) => kubectl.run(['exec', pod.me
 const get = (from: PodLike, address: string, port = 8080) =>
   exec(from, 'sh', '-c', `printf 'GET /index.html HTTP/1.0\\r\\n\\r\\n' | nc -w 5 ${address} ${port}`);
 
+const LISTENED = 8099;
+const DIAL = `
+const socket = require('node:net').connect({ host: process.argv[1], port: ${LISTENED}, timeout: 2000 });
+const say = (what) => { console.log(what); process.exit(0); };
+socket.on('connect', () => say('connected')).on('timeout', () => say('nothing')).on('error', () => say('nothing'));`;
+
+/** Whether a minion's host can open a connection to LISTENED at this address. */
+const dial = async (from: string, address: string) =>
+  (await lab.minion(from).host.exec(process.execPath, ['-e', DIAL, address])).trim();
+
 function podOn(all: readonly PodLike[], node: string): PodLike {
   const pod = all.find((each) => each.spec.nodeName === node);
   if (pod === undefined) throw new Error(`no pod on ${node}: ${JSON.stringify(all.map((each) => each.spec.nodeName))}`);
@@ -83,7 +93,12 @@ describe('three minions, two behind a NAT', () => {
 
   test('nothing can dial in to a minion behind the NAT', async () => {
     const inner = lab.minion('inner-a').host;
-    await expect(lab.minion('open').host.exec('nc', ['-z', '-w', '1', inner.ip, '22'])).rejects.toThrow();
+    inner.spawn(process.execPath, ['-e', `require('node:net').createServer().listen(${LISTENED}, '0.0.0.0')`]);
+    await eventually(
+      'the neighbour behind the same NAT gets through',
+      async () => (await dial('inner-b', inner.ip)) === 'connected',
+    );
+    expect(await dial('open', inner.ip)).toBe('nothing');
   });
 
   test('pods whose minions can reach each other talk over VXLAN, by address and by name', async () => {
