@@ -376,7 +376,8 @@ export function storeContract(open: () => Promise<StoreHarness>): void {
     await reopen();
     await use((store) => {
       expect(sinceOf(store, 1)).toEqual(['ADDED a 2', 'ADDED b 3', 'MODIFIED a 4', 'DELETED a 5', 'ADDED a 6']);
-      expect(store.textBefore(3)).toBe(text(2));
+      expect(store.textBefore(4)).toBe(text(2));
+      expect(store.textBefore(3), 'nothing was there').toBeUndefined();
       expect([...store.changesSince(3)][0]).toEqual({
         ...keyOf('a'),
         type: 'MODIFIED',
