@@ -406,13 +406,28 @@ const PATHS: BadRow[] = [
 
 const PATCHES: BadRow[] = [
   [
-    'apply, which is not served yet',
+    'an apply by nobody',
+    'PATCH',
+    `${CONFIG_MAPS}/there`,
+    {
+      raw: '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"there"}}',
+      headers: { 'content-type': 'application/apply-patch+yaml' },
+    },
+    422,
+    'Invalid',
+    'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+  ],
+  [
+    'an apply of another kind',
     'PATCH',
     `${CONFIG_MAPS}/there?fieldManager=x`,
-    { raw: '{}', headers: { 'content-type': 'application/apply-patch+yaml' } },
-    415,
-    'UnsupportedMediaType',
-    'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json',
+    {
+      raw: '{"apiVersion":"v1","kind":"Secret","metadata":{"name":"there"}}',
+      headers: { 'content-type': 'application/apply-patch+yaml' },
+    },
+    400,
+    'BadRequest',
+    /Secret/,
   ],
   [
     'a plain body',
