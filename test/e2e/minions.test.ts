@@ -2,6 +2,8 @@
  * Three minions with engines of their own, two of them behind a NAT that nothing can dial into: pods talk over VXLAN where
  * it can reach, streams and public requests reach everywhere, and the loss of one minion is the loss of one minion.
  */
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { BUSYBOX } from '../support/images.ts';
@@ -128,6 +130,26 @@ describe('three minions, two behind a NAT', () => {
       names.add(answer.body.trim());
       return names.size === 3;
     });
+  });
+
+  test('a manifest file on a minion becomes a pod there, and goes with the file', async () => {
+    const { manifestDir } = lab.minion('open').agent.config;
+    const file = join(manifestDir, 'agentless.yaml');
+    writeFileSync(
+      file,
+      `apiVersion: v1
+kind: Pod
+metadata: { name: agentless }
+spec:
+  terminationGracePeriodSeconds: 0
+  containers: [{ name: main, image: '${BUSYBOX}', command: [sh, -c, 'echo from a file; exec sleep 100000'] }]
+`,
+    );
+    const pod = () => kubectl.try(['get', 'pod', 'agentless-open', '-o', 'jsonpath={.status.phase}']);
+    await eventually('the mirror of a running pod', async () => (await pod()).stdout === 'Running');
+    expect(await kubectl.run(['logs', 'agentless-open'])).toBe('from a file\n');
+    rmSync(file);
+    await eventually('no mirror left', async () => (await pod()).stderr.includes('NotFound'));
   });
 
   test('a killed minion is found out, its pods move, the others go on', async () => {
