@@ -3,11 +3,12 @@
  * is in their rooms. After any handler returns, dropping this object from memory loses nothing.
  */
 import { DurableObject } from 'cloudflare:workers';
+import { SERVICES } from '../shared/api/core.ts';
 import { DEFAULTS } from '../shared/defaults.ts';
-import { StatusError, unauthorized } from '../shared/errors.ts';
+import { notFound, StatusError, unauthorized } from '../shared/errors.ts';
 import { type ControlPlane, createControlPlane } from './control-plane.ts';
 import { type CertificateAuthority, createCertificateAuthority } from './controllers/certificate-authority.ts';
-import { deliver } from './controllers/hook-delivery.ts';
+import { deliver, NO_HOOK } from './controllers/hook-delivery.ts';
 import { createHookInbox } from './controllers/hook-inbox.ts';
 import { createNodeLife } from './controllers/node-life.ts';
 import { createNodeRounds, type NodeRounds } from './controllers/node-rounds.ts';
@@ -100,8 +101,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
   // ---- Who asks --------------------------------------------------------------------------------------------------
 
   async bootstrapUser(token: string): Promise<UserInfo | undefined> {
-    // Anybody can guess: that must not make a cluster.
-    if (isEmpty(objectSql(this.ctx.storage))) return undefined;
+    if (!this.#exists()) return undefined;
     return bootstrapUser(this.#compose().plane.store, token, Date.now());
   }
 
@@ -166,11 +166,13 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
   }
 
   async locateService(asked: { namespace: string; name: string; port?: number }): Promise<Outcome<ServiceLocation>> {
+    if (!this.#exists()) return { ok: false, status: notFound(SERVICES, asked.name).status };
     const { plane } = this.#compose();
     return outcomeOf(() => plane.registry.asSystem((objects) => locateService(objects, asked)));
   }
 
   async deliver(delivery: HookDelivery): Promise<{ code: number; message: string }> {
+    if (!this.#exists()) return NO_HOOK;
     const parts = this.#compose();
     const { plane } = parts;
     const inbox = createHookInbox(objectSql(this.ctx.storage));
@@ -182,6 +184,11 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     } finally {
       await this.#endTurn(parts);
     }
+  }
+
+  /** Anybody can name a cluster, and that must not make one: asked before what needs no token. */
+  #exists(): boolean {
+    return this.#parts !== undefined || !isEmpty(objectSql(this.ctx.storage));
   }
 
   // ---- Composition ---------------------------------------------------------------------------------------------------

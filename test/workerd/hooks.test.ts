@@ -1,10 +1,13 @@
 /** Webhook deploys through the whole Worker, with the Cluster object evicted between steps. */
+import { runInDurableObject } from 'cloudflare:test';
 import { beforeAll, expect, test } from 'vitest';
 import type { Deployment } from '../../shared/api/apps.ts';
 import type { Event } from '../../shared/api/core.ts';
 import type { Hook } from '../../shared/api/longshore.ts';
 import type { KubeList } from '../../shared/api/meta.ts';
-import { TestApi } from './support/api.ts';
+import { objectSql } from '../../worker/store/object-sql.ts';
+import { isEmpty } from '../../worker/store/schema.ts';
+import { bindings, TestApi } from './support/api.ts';
 
 const api = new TestApi('hooked');
 const HOOKS = '/apis/longshore.dev/v1/namespaces/default/hooks';
@@ -105,4 +108,16 @@ test('a signed delivery deploys once, and is remembered over evictions', async (
     .filter((each) => each.reason === 'HookDeployed')
     .map((each) => each.involvedObject.kind);
   expect(recorded.sort()).toEqual(['Deployment', 'Deployment', 'Hook', 'Hook']);
+});
+
+test('a delivery to a cluster that nobody made finds nothing, and makes none', async () => {
+  const stranger = new TestApi('never-made');
+  const response = await stranger.fetch('POST', '/hooks/default/ship', {
+    token: undefined,
+    raw: '{}',
+    headers: { 'x-hub-signature-256': `sha256=${'0'.repeat(64)}`, 'x-github-delivery': '1' },
+  });
+  expect([response.status, await response.json()]).toEqual([404, { message: 'not found' }]);
+  const object = bindings.CLUSTER.get(bindings.CLUSTER.idFromName('never-made'));
+  await runInDurableObject(object as never, (_instance, state) => expect(isEmpty(objectSql(state.storage))).toBe(true));
 });
