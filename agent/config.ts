@@ -14,7 +14,7 @@ export interface AgentConfig {
   dockerSocket: string;
   /** undefined: the source address towards the server. */
   nodeIP?: string;
-  /** cgroup parent, labels and names carry it: two agents on one engine never touch each other's containers. */
+  /** Labels and names carry it: two agents on one engine never touch each other's containers. */
   instance: string;
   dnsPort: number;
   upstreamDns: string[];
