@@ -13,7 +13,7 @@ import { createHookInbox } from './controllers/hook-inbox.ts';
 import { createNodeLife } from './controllers/node-life.ts';
 import { createNodeRounds, type NodeRounds } from './controllers/node-rounds.ts';
 import type { Liveness } from './controllers/surroundings.ts';
-import type { Env, UserInfo } from './env.ts';
+import type { Env } from './env.ts';
 import { trustOf } from './http/authentication.ts';
 import { authorize, forbiddenError } from './http/authorization.ts';
 import { bootstrapUser } from './http/bootstrap-tokens.ts';
@@ -43,6 +43,7 @@ import {
 import { COMPACTION, compactHistory } from './store/compaction.ts';
 import { objectSql } from './store/object-sql.ts';
 import { isEmpty } from './store/schema.ts';
+import type { UserInfo } from './users.ts';
 
 const NAME_KEY = 'cluster-name';
 

@@ -1,4 +1,4 @@
-/** Bindings of the Worker (wrangler.toml, and the configuration generated for workerd), and who a caller is. */
+/** Bindings of the Worker (wrangler.toml, and the configuration generated for workerd). */
 import type { ClusterRpc } from './rpc.ts';
 
 export interface Env {
@@ -31,15 +31,3 @@ export interface Env {
   /** Static assets. */
   ASSETS?: Fetcher;
 }
-
-/** As authentication.k8s.io/v1 UserInfo. */
-export interface UserInfo {
-  username: string;
-  uid?: string;
-  groups: string[];
-  extra?: Record<string, string[]>;
-}
-
-export const ANONYMOUS: UserInfo = { username: 'system:anonymous', groups: ['system:unauthenticated'] };
-/** The control plane's own parts. */
-export const SYSTEM: UserInfo = { username: 'system:longshore', groups: ['system:masters', 'system:authenticated'] };

@@ -3,7 +3,7 @@
  * Errors do not keep their class across the call, so an answer carries its Status.
  */
 import type { Status } from '../shared/api/meta.ts';
-import type { UserInfo } from './env.ts';
+import type { UserInfo } from './users.ts';
 
 /** UserInfo as JSON in ASCII; set by the Worker after authentication, never taken from outside. */
 export const USER_HEADER = 'x-longshore-user';

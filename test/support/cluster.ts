@@ -5,11 +5,11 @@
 import type { KubeObject } from '../../shared/api/meta.ts';
 import { type ControlPlane, createControlPlane } from '../../worker/control-plane.ts';
 import type { CertificateAuthority } from '../../worker/controllers/certificate-authority.ts';
-import { SYSTEM, type UserInfo } from '../../worker/env.ts';
 import type { Objects } from '../../worker/registry/objects.ts';
 import type { Session } from '../../worker/registry/session.ts';
 import type { ResourceDefinition } from '../../worker/resources/definition.ts';
 import type { Change, Synchronous } from '../../worker/store/store.ts';
+import { SYSTEM, type UserInfo } from '../../worker/users.ts';
 import { type TestClock, testClock } from './clock.ts';
 import { type NodeSql, nodeSql } from './node-sql.ts';
 import { seededRandom } from './seeded-random.ts';

@@ -5,10 +5,10 @@
  * Source: https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/
  */
 import type { Identity, KubeObject } from '../../shared/api/meta.ts';
-import type { UserInfo } from '../env.ts';
 import type { Catalog } from '../resources/catalog.ts';
 import type { ResourceDefinition, Subresource } from '../resources/definition.ts';
 import type { IndexEntry } from '../store/store.ts';
+import type { UserInfo } from '../users.ts';
 import type { Configurations } from './configurations.ts';
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE';

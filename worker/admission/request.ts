@@ -3,8 +3,8 @@
  * Source: apiserver, pkg/admission/plugin/webhook/request/admissionreview.go
  */
 import { apiVersionOf, type Identity, type KubeObject } from '../../shared/api/meta.ts';
-import type { UserInfo } from '../env.ts';
 import type { JsonObject } from '../resources/definition.ts';
+import type { UserInfo } from '../users.ts';
 import type { Admission } from './plugin.ts';
 
 interface GroupVersionKind {

@@ -4,8 +4,9 @@
  * (`bootstrap-tokens.ts`). Whether a service account still exists is asked later, in the object (`token-status.ts`).
  */
 import { unauthorized } from '../../shared/errors.ts';
-import { ANONYMOUS, type Env, type UserInfo } from '../env.ts';
+import type { Env } from '../env.ts';
 import { USER_HEADER } from '../rpc.ts';
+import { ANONYMOUS, type UserInfo } from '../users.ts';
 import { createGuessLimit, isBootstrapToken } from './bootstrap-tokens.ts';
 import { issuerOf } from './issuer.ts';
 import { isFromIssuer, type OidcConfig, oidcConfigOf, verifyOidcToken } from './oidc.ts';

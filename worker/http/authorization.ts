@@ -10,10 +10,10 @@ import { ENDPOINT_SLICES } from '../../shared/api/discovery.ts';
 import { groupResourceOf } from '../../shared/api/meta.ts';
 import { StatusError } from '../../shared/errors.ts';
 import { DATA_PATH, JOIN_PATH, LINK_PATH } from '../../shared/link/protocol.ts';
-import type { UserInfo } from '../env.ts';
 import { type Decision, type Policy, policyOf } from '../registry/rbac/policy.ts';
 import type { AccessRequest } from '../registry/rbac/rules.ts';
 import type { Reader, Store } from '../store/store.ts';
+import type { UserInfo } from '../users.ts';
 import type { RequestInfo } from './request-info.ts';
 
 /** What is asked, and by whom. */

@@ -5,8 +5,8 @@
  */
 import type { Secret } from '../../shared/api/core.ts';
 import { parseTime } from '../../shared/time.ts';
-import type { UserInfo } from '../env.ts';
 import type { Reader } from '../store/store.ts';
+import type { UserInfo } from '../users.ts';
 
 const TOKEN = /^([a-z0-9]{6})\.([a-z0-9]{16})$/;
 const SECRET_TYPE = 'bootstrap.kubernetes.io/token';

@@ -5,11 +5,11 @@
 
 import { badRequest, methodNotAllowed, notAcceptable, unauthorized } from '../../shared/errors.ts';
 import { JOIN_PATH, LINK_PATH } from '../../shared/link/protocol.ts';
-import type { UserInfo } from '../env.ts';
 import type { KeyspaceWatches } from '../links/keyspace-watches.ts';
 import type { Minions } from '../links/minions.ts';
 import type { Watches, WatchRequest } from '../links/watches.ts';
 import { BASE_PATH_HEADER } from '../rpc.ts';
+import type { UserInfo } from '../users.ts';
 import { errorAnswer, hasApiHeaders, pageNotFound, setApiHeaders } from './answers.ts';
 import { decodeUser } from './authentication.ts';
 import { attributesOf, authorize, forbiddenError } from './authorization.ts';

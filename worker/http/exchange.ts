@@ -4,7 +4,6 @@
  */
 import { apiVersionOf, type KubeObject } from '../../shared/api/meta.ts';
 import { conflict, MODIFIED, notAcceptable, notFound, StatusError } from '../../shared/errors.ts';
-import type { UserInfo } from '../env.ts';
 import type { WebhookClient } from '../links/webhook-call.ts';
 import { type Current, keyOf, parseStored } from '../registry/commit.ts';
 import { copyJson } from '../registry/json.ts';
@@ -21,6 +20,7 @@ import { checkFields, strictError } from '../resources/fields.ts';
 import { hasProtobuf } from '../resources/protobuf-write.ts';
 import type { Schema } from '../resources/schemas.ts';
 import type { Reader, Synchronous } from '../store/store.ts';
+import type { UserInfo } from '../users.ts';
 import type { TokenTrust } from './authentication.ts';
 import { attributesOf, authorize, forbiddenError } from './authorization.ts';
 import { readBody } from './body.ts';

@@ -4,9 +4,9 @@
  * Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation
  */
 import { internalError } from '../../shared/errors.ts';
-import type { UserInfo } from '../env.ts';
 import type { Impersonation } from '../rpc.ts';
 import type { Store } from '../store/store.ts';
+import type { UserInfo } from '../users.ts';
 import { type Attributes, authorize, forbiddenError } from './authorization.ts';
 
 const EXTRA_PREFIX = 'impersonate-extra-';

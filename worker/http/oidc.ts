@@ -4,7 +4,8 @@
  * Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#openid-connect-tokens
  */
 import { createRemoteJWKSet, customFetch, decodeJwt, errors, type JWTPayload, jwtVerify } from 'jose';
-import type { Env, UserInfo } from '../env.ts';
+import type { Env } from '../env.ts';
+import type { UserInfo } from '../users.ts';
 import { TokenRefused } from './tokens.ts';
 
 export interface OidcConfig {

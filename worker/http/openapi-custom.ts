@@ -3,9 +3,10 @@
  * schema as it is; version 2 leaves out what its readers would misunderstand.
  * Source: apiextensions-apiserver, pkg/controller/openapi/builder, pkg/controller/openapi/v2/conversion.go
  */
+
+import type { StructuralSchema } from '../../shared/api/apiextensions.ts';
 import { apiVersionOf } from '../../shared/api/meta.ts';
 import type { ServedResource } from '../resources/catalog.ts';
-import type { StructuralSchema } from '../resources/structural.ts';
 import { APIVERSION_TEXT, gvkOf, KIND_TEXT, type OpenApiSchema, type SchemaForm } from './openapi-schemas.ts';
 
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';

@@ -7,10 +7,11 @@
  */
 import { badRequest, serviceUnavailable } from '../../shared/errors.ts';
 import type { HttpHeader } from '../../shared/tunnel/kinds.ts';
-import type { Env, UserInfo } from '../env.ts';
+import type { Env } from '../env.ts';
 import { HttpExchange } from '../links/http-exchange.ts';
 import { requestHeaders } from '../links/proxy-headers.ts';
 import { openStream, statusErrorOf, statusErrorOfEnd } from '../links/tunnel.ts';
+import type { UserInfo } from '../users.ts';
 import type { RequestInfo } from './request-info.ts';
 import { isUpgrade } from './streams/upgrade.ts';
 

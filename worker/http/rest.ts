@@ -5,7 +5,6 @@
 
 import type { DeleteOptions, KubeObject } from '../../shared/api/meta.ts';
 import { invalid, invalidValue, noSuchPath } from '../../shared/errors.ts';
-import type { UserInfo } from '../env.ts';
 import type { Written } from '../registry/commit.ts';
 import { create } from '../registry/create.ts';
 import { deleteCollection, deletedStatus, deleteObject, validateDeleteOptions } from '../registry/delete.ts';
@@ -17,6 +16,7 @@ import { decodeBody } from '../resources/decode.ts';
 import type { JsonObject } from '../resources/definition.ts';
 import { checkFields } from '../resources/fields.ts';
 import { schemaOfKind } from '../resources/schemas.ts';
+import type { UserInfo } from '../users.ts';
 import { json, pageNotFound, warningHeader } from './answers.ts';
 import { applyObject } from './apply.ts';
 import { onComponentStatuses } from './component-statuses.ts';

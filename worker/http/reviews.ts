@@ -5,9 +5,9 @@
 import type { KubeObject, StatusCause } from '../../shared/api/meta.ts';
 import type { PolicyRule } from '../../shared/api/rbac.ts';
 import { badRequest, invalid, invalidValue } from '../../shared/errors.ts';
-import type { UserInfo } from '../env.ts';
 import { aggregate, policyOf } from '../registry/rbac/policy.ts';
 import type { Store } from '../store/store.ts';
+import type { UserInfo } from '../users.ts';
 import { judgeToken, type TokenTrust } from './authentication.ts';
 import { type Attributes, authorize } from './authorization.ts';
 import { bootstrapUser, isBootstrapToken } from './bootstrap-tokens.ts';

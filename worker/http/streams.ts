@@ -5,10 +5,11 @@
  */
 import { badRequest, methodNotAllowed, StatusError } from '../../shared/errors.ts';
 import type { AttachHeader, ExecHeader } from '../../shared/tunnel/kinds.ts';
-import type { Env, UserInfo } from '../env.ts';
+import type { Env } from '../env.ts';
 import { nodeOf } from '../links/minions.ts';
 import { connectMinion, requireConnected, statusErrorOf, type TunnelTarget } from '../links/tunnel.ts';
 import type { PodLocation } from '../rpc.ts';
+import type { UserInfo } from '../users.ts';
 import type { RequestInfo } from './request-info.ts';
 import { emptyLog, logs } from './streams/logs.ts';
 import { parseLogOptions, parseTerminalOptions } from './streams/options.ts';

@@ -5,8 +5,8 @@
  */
 import type { KubeObject } from '../../shared/api/meta.ts';
 import { parseTime } from '../../shared/time.ts';
-import type { UserInfo } from '../env.ts';
 import type { Reader } from '../store/store.ts';
+import type { UserInfo } from '../users.ts';
 import {
   CREDENTIAL_EXTRA,
   NODE_NAME_EXTRA,

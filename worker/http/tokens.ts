@@ -6,7 +6,7 @@
  * Every key is derived from the root secret, so a Worker verifies any cluster's token without waking an object.
  */
 import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from 'jose';
-import type { UserInfo } from '../env.ts';
+import type { UserInfo } from '../users.ts';
 
 /** As kubeadm's default for service account tokens. */
 export const ISSUER = 'https://kubernetes.default.svc.cluster.local';

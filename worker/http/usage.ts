@@ -8,11 +8,12 @@ import { noSuchPath, StatusError, serviceUnavailable } from '../../shared/errors
 import { formatTime } from '../../shared/time.ts';
 import type { StreamEvents, TunnelStream } from '../../shared/tunnel/stream.ts';
 import { USAGE_PATH, type Usage, type UsageReport } from '../../shared/usage.ts';
-import type { Env, UserInfo } from '../env.ts';
+import type { Env } from '../env.ts';
 import { noUsage } from '../links/locate-usage.ts';
 import { openStream, statusErrorOf, type TunnelTarget } from '../links/tunnel.ts';
 import { NODE_METRICS, POD_METRICS } from '../resources/usage-metrics.ts';
 import type { UsageLocation } from '../rpc.ts';
+import type { UserInfo } from '../users.ts';
 import { json } from './answers.ts';
 import { methodRefused } from './exchange.ts';
 import { negotiate } from './negotiation.ts';

@@ -16,8 +16,8 @@ import {
   type UpMessage,
   type Welcome,
 } from '../../shared/link/protocol.ts';
-import type { UserInfo } from '../env.ts';
 import type { Change } from '../store/store.ts';
+import type { UserInfo } from '../users.ts';
 import { bufferedBytes } from './client-socket.ts';
 import { type Delta, deltaMessages, isEmpty, ownChanges, PeerMemory, sharedChanges, snapshot } from './deltas.ts';
 import type { MinionParts } from './minion-parts.ts';

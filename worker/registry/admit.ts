@@ -1,25 +1,13 @@
 /** Runs the admission plugins over one write, in the catalog's order. What a plugin is: `admission/plugin.ts`. */
 import type { Pod } from '../../shared/api/core.ts';
 import type { KubeObject } from '../../shared/api/meta.ts';
-import type { Admission, AskedWrite, Operation } from '../admission/plugin.ts';
-import type { ResourceDefinition, Subresource } from '../resources/definition.ts';
+import type { Admission, AskedWrite } from '../admission/plugin.ts';
 import { admitCertificateRequest } from './certificates.ts';
 import { forbidEscalation } from './rbac/escalation.ts';
 import { scaleOf } from './scale.ts';
 import type { Session } from './session.ts';
 import { admitByWebhooks, validateByWebhooks } from './webhooks.ts';
-
-export interface Write {
-  operation: Operation;
-  definition: ResourceDefinition;
-  subresource?: Subresource | '';
-  /** The path, where it writes a part of the object without being one of these (scale). */
-  part?: string;
-  namespace: string;
-  name: string;
-  draft?: KubeObject;
-  current?: KubeObject | undefined;
-}
+import type { Write } from './write.ts';
 
 /** The write as its path shows it. Kubernetes: a Binding is created, whatever becomes of the pod. */
 function askedOf({ definition, operation, subresource = '', part = subresource, draft, current }: Write): AskedWrite {

@@ -2,10 +2,11 @@
 import { PODS, type Pod } from '../../shared/api/core.ts';
 import { conflict, notFound } from '../../shared/errors.ts';
 import { formatTime } from '../../shared/time.ts';
-import { admit, admitValid, type Write } from './admit.ts';
+import { admit, admitValid } from './admit.ts';
 import { commit, readCurrent, type Written } from './commit.ts';
 import { copyJson } from './json.ts';
 import type { Session } from './session.ts';
+import type { Write } from './write.ts';
 
 const PODS_BINDING = { group: '', resource: 'pods/binding' };
 

@@ -10,10 +10,10 @@ import {
 } from '../../shared/api/certificates.ts';
 import { forbidden } from '../../shared/errors.ts';
 import { InvalidRequest, parseCertificateRequest } from '../resources/certificate-request.ts';
-import type { Write } from './admit.ts';
 import { equalJson } from './json.ts';
 import { compilePolicy } from './rbac/policy.ts';
 import type { Session } from './session.ts';
+import type { Write } from './write.ts';
 
 /** @throws StatusError 403. For other resources it does nothing. */
 export function admitCertificateRequest(session: Session, write: Write): void {

@@ -3,6 +3,8 @@
  * one for each other version that is served. Pure, but for what is remembered between calls. Whether a definition is
  * established is `controllers/customresourcedefinitions.ts`.
  */
+
+import type { StructuralSchema } from '../../shared/api/apiextensions.ts';
 import {
   CUSTOM_RESOURCE_DEFINITIONS,
   type CustomResourceColumnDefinition,
@@ -25,7 +27,7 @@ import type { Column, JsonObject, ResourceDefinition, Subresource } from '../res
 import { checkFields } from '../resources/fields.ts';
 import { parseJsonPath } from '../resources/json-path.ts';
 import type { Schema } from '../resources/schemas.ts';
-import { defaultStructural, type StructuralSchema, schemaOfStructural } from '../resources/structural.ts';
+import { defaultStructural, schemaOfStructural } from '../resources/structural.ts';
 import { validateStructural } from '../resources/structural-validation.ts';
 import { ALL_VERBS } from '../resources/verbs.ts';
 import type { Reader, Transaction } from '../store/store.ts';

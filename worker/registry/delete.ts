@@ -9,12 +9,13 @@ import { conflict, invalid, notFound, notSupported } from '../../shared/errors.t
 import { formatTime, parseTime } from '../../shared/time.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
 import type { IndexEntry } from '../store/store.ts';
-import { admit, admitValid, type Write } from './admit.ts';
+import { admit, admitValid } from './admit.ts';
 import { type Current, commit, parseStored, readCurrent, remove, type Written } from './commit.ts';
 import { finalizersAfterDelete, isHeld } from './finalizers.ts';
 import { copyJson } from './json.ts';
 import type { Session } from './session.ts';
 import { type WebhookQuestion, WebhooksNeeded } from './webhook-journal.ts';
+import type { Write } from './write.ts';
 
 export interface Deleted extends Written {
   /** false: the object is only marked, and goes later. */

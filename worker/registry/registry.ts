@@ -6,8 +6,8 @@
 import type { KubeObject } from '../../shared/api/meta.ts';
 import { type Configurations, configurationsOf, NO_CONFIGURATIONS } from '../admission/configurations.ts';
 import type { AdmissionReader } from '../admission/plugin.ts';
-import { SYSTEM, type UserInfo } from '../env.ts';
 import type { Store, Synchronous, Transaction } from '../store/store.ts';
+import { SYSTEM, type UserInfo } from '../users.ts';
 import type { Objects } from './objects.ts';
 import type { RegistryParts, Session } from './session.ts';
 import { typedObjects } from './typed-objects.ts';

@@ -5,9 +5,9 @@
 
 import type { Configurations } from '../admission/configurations.ts';
 import type { AdmissionPlugin, AdmissionReader } from '../admission/plugin.ts';
-import type { UserInfo } from '../env.ts';
 import type { Catalog } from '../resources/catalog.ts';
 import type { Store, Transaction } from '../store/store.ts';
+import type { UserInfo } from '../users.ts';
 import type { ObjectChange, Objects } from './objects.ts';
 import type { WebhookJournal } from './webhook-journal.ts';
 

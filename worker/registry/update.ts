@@ -14,7 +14,7 @@ import {
 import { conflict, invalid, invalidValue, notFound } from '../../shared/errors.ts';
 import type { ResourceDefinition, Subresource } from '../resources/definition.ts';
 import { validateMetadata, validateMetadataUpdate } from '../resources/metadata-validation.ts';
-import { admit, admitValid, type Write } from './admit.ts';
+import { admit, admitValid } from './admit.ts';
 import { trackChange } from './apply/tracking.ts';
 import { type Current, commit, readCurrent, remove, requireRevision, type Written } from './commit.ts';
 import { create } from './create.ts';
@@ -23,6 +23,7 @@ import { copyJson } from './json.ts';
 import { requireName, sameDesiredState, sameObject, settleNamespace } from './metadata.ts';
 import { allocateServiceAddresses } from './service-addresses.ts';
 import type { Session } from './session.ts';
+import type { Write } from './write.ts';
 
 export interface UpdateOptions {
   /** '' is the object itself. */

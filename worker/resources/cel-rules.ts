@@ -3,7 +3,7 @@
  * The order, the texts and what is let be (unchanged values) are upstream's.
  * Source: apiextensions-apiserver, pkg/apiserver/schema/cel; KEP-2876, KEP-4008
  */
-import type { ValidationRule } from '../../shared/api/apiextensions.ts';
+import type { StructuralSchema, ValidationRule } from '../../shared/api/apiextensions.ts';
 import type { StatusCause } from '../../shared/api/meta.ts';
 import {
   type CelBudget,
@@ -16,7 +16,6 @@ import {
 } from './cel.ts';
 import { type CelField, type CelObjectType, type CelType, escapeName } from './cel-values.ts';
 import { isSame } from './data-validation.ts';
-import type { StructuralSchema } from './structural.ts';
 import { correspondingItem, typeOf } from './structural-validation.ts';
 
 /** Of all rules of one object; a call of its own is bounded by `CALL_LIMIT`. */

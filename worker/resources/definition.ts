@@ -2,9 +2,10 @@
  * A kind is a value: one ResourceDefinition drives REST, discovery, OpenAPI, defaulting, validation, status splitting,
  * selectors and the kubectl table. Built-in kinds are the files of this room; a CRD becomes the same value at run time.
  */
+
+import type { StructuralSchema } from '../../shared/api/apiextensions.ts';
 import type { Draft, Identity, KubeObject, StatusCause } from '../../shared/api/meta.ts';
 import type { IndexEntry } from '../store/store.ts';
-import type { StructuralSchema } from './structural.ts';
 
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
 export type Subresource =

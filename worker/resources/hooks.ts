@@ -1,11 +1,13 @@
 /** `longshore.dev/v1 Hook`: schema and rules. What a delivery does is `controllers/hooks.ts` and `edge/`. */
+
+import type { StructuralSchema } from '../../shared/api/apiextensions.ts';
 import { HOOKS, type Hook } from '../../shared/api/longshore.ts';
 import type { Draft, StatusCause } from '../../shared/api/meta.ts';
 import { invalidValue } from '../../shared/errors.ts';
 import { AGE, NAME, text } from './columns.ts';
 import type { ResourceDefinition } from './definition.ts';
 import { checkConfigKey, checkDNSLabel, checkDNSSubdomain } from './names.ts';
-import { defaultStructural, type StructuralSchema } from './structural.ts';
+import { defaultStructural } from './structural.ts';
 import { validateStructural } from './structural-validation.ts';
 import { ALL_VERBS } from './verbs.ts';
 

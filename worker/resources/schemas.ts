@@ -4,8 +4,9 @@
  * tree is elsewhere: `fields.ts` (unknown fields, types), `protobuf.ts` (the wire), `http/openapi.ts` (documents).
  * A line of the table: `generate/facts.ts`, plus `!` behind a required field.
  */
+
+import type { StructuralSchema } from '../../shared/api/apiextensions.ts';
 import { TABLE } from './generated/schemas.ts';
-import type { StructuralSchema } from './structural.ts';
 
 export type SchemaType =
   | 'object'

@@ -3,7 +3,7 @@
  * `structural-validation.ts`; rules in CEL are read by `cel-rules.ts`.
  * Source: apiextensions-apiserver, pkg/apiserver/schema/validation.go and pkg/apis/apiextensions/validation/validation.go
  */
-import type { JSONSchemaProps } from '../../shared/api/apiextensions.ts';
+import type { JSONSchemaProps, StructuralSchema } from '../../shared/api/apiextensions.ts';
 import type { StatusCause } from '../../shared/api/meta.ts';
 import { forbiddenField, invalidValue, notSupported, required } from '../../shared/errors.ts';
 import { compileRules, type RuleProblem } from './cel-rules.ts';
@@ -11,7 +11,7 @@ import { isSame } from './data-validation.ts';
 import type { JsonObject } from './definition.ts';
 import { checkFields } from './fields.ts';
 import { compilePattern, PatternError } from './regex.ts';
-import { type StructuralSchema, schemaOfStructural } from './structural.ts';
+import { schemaOfStructural } from './structural.ts';
 import { validateStructural } from './structural-validation.ts';
 
 /** Deeper schemas are refused: whatever walks them recurses. */

@@ -3,12 +3,13 @@
  * and did not change is let be (ratcheting). Rules in CEL are `cel-rules.ts`.
  * Source: kube-openapi, pkg/validation/validate; apiextensions-apiserver, pkg/apiserver/validation; KEP-4008
  */
+
+import type { StructuralSchema } from '../../shared/api/apiextensions.ts';
 import type { StatusCause } from '../../shared/api/meta.ts';
 import { duplicateValue, invalidValue, notSupported, required, tooLongValue } from '../../shared/errors.ts';
 import { isSame } from './data-validation.ts';
 import { hasFormat } from './formats.ts';
 import { matchesPattern } from './regex.ts';
-import type { StructuralSchema } from './structural.ts';
 
 /** Causes of one value: enough to see what is wrong, and never a body of megabytes. */
 const MAX_CAUSES = 100;

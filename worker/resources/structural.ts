@@ -3,45 +3,8 @@
  * and defaults. Whether a value fits its schema is `structural-validation.ts`, whether a schema is sound `structural-rules.ts`.
  * Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
  */
-import type { ValidationRule } from '../../shared/api/apiextensions.ts';
+import type { StructuralSchema } from '../../shared/api/apiextensions.ts';
 import { definition, type Field, type MergeRule, type Schema, scalar } from './schemas.ts';
-
-export interface StructuralSchema {
-  type?: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean';
-  format?: string;
-  title?: string;
-  description?: string;
-  properties?: Record<string, StructuralSchema>;
-  required?: readonly string[];
-  items?: StructuralSchema;
-  additionalProperties?: StructuralSchema | boolean;
-  nullable?: boolean;
-  default?: unknown;
-  enum?: readonly unknown[];
-  pattern?: string;
-  minLength?: number;
-  maxLength?: number;
-  minimum?: number;
-  maximum?: number;
-  exclusiveMinimum?: boolean;
-  exclusiveMaximum?: boolean;
-  multipleOf?: number;
-  minItems?: number;
-  maxItems?: number;
-  minProperties?: number;
-  maxProperties?: number;
-  allOf?: readonly StructuralSchema[];
-  anyOf?: readonly StructuralSchema[];
-  oneOf?: readonly StructuralSchema[];
-  not?: StructuralSchema;
-  'x-kubernetes-int-or-string'?: boolean;
-  'x-kubernetes-preserve-unknown-fields'?: boolean;
-  'x-kubernetes-embedded-resource'?: boolean;
-  'x-kubernetes-list-type'?: 'map' | 'set' | 'atomic';
-  'x-kubernetes-list-map-keys'?: readonly string[];
-  'x-kubernetes-map-type'?: 'atomic' | 'granular';
-  'x-kubernetes-validations'?: readonly ValidationRule[];
-}
 
 function ruleOf(node: StructuralSchema): MergeRule | undefined {
   const rule: MergeRule = {};

@@ -2,9 +2,10 @@
  * `metrics.k8s.io/v1beta1 NodeMetrics` and `PodMetrics`: what is used now. Read-only, never stored: the minions are asked
  * (`http/usage.ts`); here is only what discovery and OpenAPI say of them.
  */
+
+import type { StructuralSchema } from '../../shared/api/apiextensions.ts';
 import type { Identity } from '../../shared/api/meta.ts';
 import type { ResourceDefinition } from './definition.ts';
-import type { StructuralSchema } from './structural.ts';
 
 const inGroup = (resource: string, kind: string, namespaced: boolean): Identity => ({
   group: 'metrics.k8s.io',

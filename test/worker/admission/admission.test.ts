@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { PODS, type Pod, SERVICE_ACCOUNTS } from '../../../shared/api/core.ts';
 import type { Draft } from '../../../shared/api/meta.ts';
-import type { UserInfo } from '../../../worker/env.ts';
 import { create } from '../../../worker/registry/create.ts';
 import { update } from '../../../worker/registry/update.ts';
+import type { UserInfo } from '../../../worker/users.ts';
 import { testCluster } from '../../support/cluster.ts';
 
 const pod = (name: string, spec: Partial<Pod['spec']> = {}, annotations: Record<string, string> = {}): Draft<Pod> => ({

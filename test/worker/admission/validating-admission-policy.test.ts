@@ -9,9 +9,9 @@ import { DEPLOYMENTS } from '../../../shared/api/apps.ts';
 import { CONFIG_MAPS } from '../../../shared/api/core.ts';
 import type { Draft } from '../../../shared/api/meta.ts';
 import { StatusError } from '../../../shared/errors.ts';
-import type { UserInfo } from '../../../worker/env.ts';
 import { create } from '../../../worker/registry/create.ts';
 import { deleteObject } from '../../../worker/registry/delete.ts';
+import type { UserInfo } from '../../../worker/users.ts';
 import { type TestCluster, testCluster } from '../../support/cluster.ts';
 
 const ANA: UserInfo = { username: 'ana', groups: ['people'] };

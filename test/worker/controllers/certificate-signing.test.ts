@@ -4,9 +4,9 @@ import { createAuthority } from '../../../agent/cli/control-plane/certificates.t
 import { CERTIFICATE_SIGNING_REQUESTS, type CertificateSigningRequest } from '../../../shared/api/certificates.ts';
 import { CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, RBAC_GROUP } from '../../../shared/api/rbac.ts';
 import { createCertificateAuthority } from '../../../worker/controllers/certificate-authority.ts';
-import type { UserInfo } from '../../../worker/env.ts';
 import { create } from '../../../worker/registry/create.ts';
 import { update } from '../../../worker/registry/update.ts';
+import type { UserInfo } from '../../../worker/users.ts';
 import { certificateRequest } from '../../support/certificate-request.ts';
 import { testClock } from '../../support/clock.ts';
 import { type ClusterOptions, type TestCluster, testCluster } from '../../support/cluster.ts';

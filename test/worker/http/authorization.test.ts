@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { PODS } from '../../../shared/api/core.ts';
-import { ANONYMOUS, type UserInfo } from '../../../worker/env.ts';
 import { attributesOf, authorize, forbiddenError } from '../../../worker/http/authorization.ts';
 import { parseRequestInfo } from '../../../worker/http/request-info.ts';
+import { ANONYMOUS, type UserInfo } from '../../../worker/users.ts';
 import { testCluster } from '../../support/cluster.ts';
 
 const user = (username: string, ...groups: string[]): UserInfo => ({

@@ -1,10 +1,11 @@
 /** Custom resources' schemas: which are refused, what values they let through, defaults, and what is let be. */
+
 import { describe, expect, test } from 'vitest';
-import type { JSONSchemaProps } from '../../../shared/api/apiextensions.ts';
+import type { JSONSchemaProps, StructuralSchema } from '../../../shared/api/apiextensions.ts';
 import { compileRules, validateRules } from '../../../worker/resources/cel-rules.ts';
 import { checkFields } from '../../../worker/resources/fields.ts';
 import { hasFormat } from '../../../worker/resources/formats.ts';
-import { defaultStructural, type StructuralSchema, schemaOfStructural } from '../../../worker/resources/structural.ts';
+import { defaultStructural, schemaOfStructural } from '../../../worker/resources/structural.ts';
 import { validateSchema } from '../../../worker/resources/structural-rules.ts';
 import { validateStructural } from '../../../worker/resources/structural-validation.ts';
 

@@ -13,10 +13,10 @@ import {
   type RoleRef,
 } from '../../../shared/api/rbac.ts';
 import { forbidden, notFound } from '../../../shared/errors.ts';
-import type { Write } from '../admit.ts';
 import { copyJson } from '../json.ts';
 import { sameObject } from '../metadata.ts';
 import type { Session } from '../session.ts';
+import type { Write } from '../write.ts';
 import { aggregate, compilePolicy, type Policy } from './policy.ts';
 import { describeRules, quoted, uncovered } from './rules.ts';
 

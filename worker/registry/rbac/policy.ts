@@ -18,8 +18,8 @@ import {
   type RoleRef,
   type Subject,
 } from '../../../shared/api/rbac.ts';
-import type { UserInfo } from '../../env.ts';
 import type { Reader, Store } from '../../store/store.ts';
+import type { UserInfo } from '../../users.ts';
 import { type AccessRequest, ruleAllows } from './rules.ts';
 
 export interface Decision {

@@ -10,9 +10,9 @@ import {
   type RoleRef,
   type Subject,
 } from '../../../../shared/api/rbac.ts';
-import type { UserInfo } from '../../../../worker/env.ts';
 import { policyOf } from '../../../../worker/registry/rbac/policy.ts';
 import type { AccessRequest } from '../../../../worker/registry/rbac/rules.ts';
+import type { UserInfo } from '../../../../worker/users.ts';
 import { type TestCluster, testCluster } from '../../../support/cluster.ts';
 import { newSeed, type SeededRandom, seededRandom } from '../../../support/seeded-random.ts';
 

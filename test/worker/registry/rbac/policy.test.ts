@@ -9,11 +9,11 @@ import {
   type RoleRef,
   type Subject,
 } from '../../../../shared/api/rbac.ts';
-import type { UserInfo } from '../../../../worker/env.ts';
 import { create } from '../../../../worker/registry/create.ts';
 import { policyOf } from '../../../../worker/registry/rbac/policy.ts';
 import { type AccessRequest, describeRules, ruleAllows, uncovered } from '../../../../worker/registry/rbac/rules.ts';
 import { update } from '../../../../worker/registry/update.ts';
+import type { UserInfo } from '../../../../worker/users.ts';
 import { type TestCluster, testCluster } from '../../../support/cluster.ts';
 
 const API_VERSION = `${RBAC_GROUP}/v1`;
