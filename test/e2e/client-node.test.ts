@@ -81,6 +81,14 @@ function sink(): Writable & { text(): string } {
   return Object.assign(stream, { text: () => Buffer.concat(chunks).toString('utf8') });
 }
 
+/** Ends of the logs that are followed, each with its pod: the client cannot abort one without an error that nobody can catch. */
+const followings: Promise<unknown>[] = [];
+
+async function follow(name: string, into: Writable): Promise<void> {
+  followings.push(once(into, 'finish'));
+  await new Log(config).log(NAMESPACE, name, 'main', into, { follow: true });
+}
+
 async function exec(command: string[], input?: string): Promise<{ status: V1Status; out: string; err: string }> {
   const [out, err] = [sink(), sink()];
   const { promise, resolve } = Promise.withResolvers<V1Status>();
@@ -125,8 +133,7 @@ describe('the JavaScript client', () => {
       describe: () => read.text(),
     });
     const followed = sink();
-    // Ends with its pod, in the last test: the client cannot abort one without an error that nobody can catch.
-    await new Log(config).log(NAMESPACE, 'echo', 'main', followed, { follow: true });
+    await follow('echo', followed);
     const stdin = new PassThrough();
     const socket = await new Attach(config).attach(NAMESPACE, 'echo', 'main', sink(), null, stdin, false);
     stdin.write('again\n');
@@ -221,10 +228,8 @@ describe('the JavaScript client', () => {
   });
 });
 
-test('the log of a pod ends when its pod does', async () => {
-  const followed = sink();
-  await new Log(config).log(NAMESPACE, 'echo', 'main', followed, { follow: true });
-  const ended = once(followed, 'finish');
+test('the logs of a pod end when it does', async () => {
+  await follow('echo', sink());
   await core.deleteNamespacedPod({ name: 'echo', namespace: NAMESPACE });
-  await ended;
+  await Promise.all(followings);
 });
