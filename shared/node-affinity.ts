@@ -1,7 +1,10 @@
 /** Which nodes a pod may be on by its nodeSelector and required node affinity; pure, for the scheduler and the daemon set controller. */
 import type { Node, NodeSelectorRequirement, NodeSelectorTerm, Pod } from './api/core.ts';
 
-export function matchesSelectorAndAffinity(pod: Pick<Pod, 'spec'>, node: Node): boolean {
+/** What of a node the two look at. */
+type Labelled = { metadata: Pick<Node['metadata'], 'name' | 'labels'> };
+
+export function matchesSelectorAndAffinity(pod: Pick<Pod, 'spec'>, node: Labelled): boolean {
   const labels = node.metadata.labels ?? {};
   const selector = Object.entries(pod.spec.nodeSelector ?? {});
   if (!selector.every(([key, value]) => labels[key] === value)) return false;
@@ -10,7 +13,7 @@ export function matchesSelectorAndAffinity(pod: Pick<Pod, 'spec'>, node: Node): 
 }
 
 /** All requirements of a term; an empty term matches nothing. */
-export function matchesNodeTerm(term: NodeSelectorTerm, node: Node): boolean {
+export function matchesNodeTerm(term: NodeSelectorTerm, node: Labelled): boolean {
   const expressions = term.matchExpressions ?? [];
   const fields = term.matchFields ?? [];
   if (expressions.length + fields.length === 0) return false;

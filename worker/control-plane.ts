@@ -14,6 +14,7 @@ import { bootstrapDefaults, hasDefaultObjects } from './registry/bootstrap-defau
 import { createCustomCatalog } from './registry/custom.ts';
 import { createRegistry, type Registry } from './registry/registry.ts';
 import { type Catalog, catalogOf } from './resources/catalog.ts';
+import { createCandidates } from './scheduler/candidates.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
 import { KeyspaceRpc } from './store/keyspace-rpc.ts';
 import { LEASE_QUEUE } from './store/leases.ts';
@@ -56,6 +57,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const builtIn = catalogOf();
   const custom = createCustomCatalog(store, builtIn);
   const { catalog } = custom;
+  const candidates = createCandidates();
   const registry: Registry = createRegistry(
     {
       store,
@@ -63,7 +65,10 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       admission: ADMISSION,
       random,
       newUid,
-      rolledBack: () => custom.rolledBack(),
+      rolledBack() {
+        custom.rolledBack();
+        candidates.rolledBack();
+      },
       changed(change, objects, transaction) {
         if (change.identity.resource === CUSTOM_RESOURCE_DEFINITIONS.resource) custom.changed(transaction);
         runner.changed(change, objects, transaction);
@@ -77,12 +82,13 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     cluster: parts.cluster,
   };
   const runner: Runner = createRunner({
-    controllers: [...createControllers(surroundings), createScheduler(), leases],
+    controllers: [...createControllers(surroundings), createScheduler(candidates), leases],
     store,
     transact: (body, manager) => registry.asSystem(body, manager),
     random,
     log: parts.log,
   });
+  store.onCommit(() => candidates.committed());
   return {
     store,
     registry,

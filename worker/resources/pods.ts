@@ -49,7 +49,15 @@ export function usesOf(spec: PodSpec): string[] {
   return [...new Set(names)];
 }
 
-const entriesOf = (pod: Pod): IndexEntry[] => usesOf(pod.spec).map((value) => ({ index: 'uses', value }));
+/** Found by the scheduler for every pod that it places: those that keep others away. */
+export const REPELS: IndexEntry = { index: 'repels', value: 'true' };
+export const repels = ({ spec }: Pod): boolean =>
+  (spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).length > 0;
+
+const entriesOf = (pod: Pod): IndexEntry[] => [
+  ...usesOf(pod.spec).map((value) => ({ index: 'uses', value })),
+  ...(repels(pod) ? [REPELS] : []),
+];
 
 export const PODS_DEFINITION: ResourceDefinition<Pod> = {
   identity: PODS,

@@ -4,7 +4,7 @@
  * Source: k8s.io/kubernetes/pkg/scheduler/{schedule_one.go,framework/types.go}
  */
 import type { Pod } from '../../shared/api/core.ts';
-import type { Candidate, ClusterView, Refusal, SchedulingPlugin } from './plugin.ts';
+import type { Candidate, ClusterView, PreparedRule, Refusal, SchedulingPlugin } from './plugin.ts';
 
 export type Decision = { node: string } | { refusal: string };
 
@@ -13,44 +13,55 @@ export function decide(
   candidates: readonly Candidate[],
   rules: readonly SchedulingPlugin[],
   random: () => number,
-  view: ClusterView = { namespaceLabels: () => ({}) },
+  view: ClusterView = { repelling: () => [], namespaceLabels: () => ({}) },
 ): Decision {
   if (candidates.length === 0) return { refusal: 'no nodes available to schedule pods' };
-  const plugins = rules.map((rule) =>
-    rule.prepare === undefined ? rule : (rule.prepare(pod, candidates, view) ?? {}),
-  );
+  const prepared = rules.flatMap((rule) => rule.prepare(pod, candidates, view) ?? []);
+  const filters = prepared.flatMap(({ filter }) => filter ?? []);
   const refusals: Refusal[] = [];
   const fitting: Candidate[] = [];
-  for (const candidate of candidates) {
-    const refusal = firstRefusal(pod, candidate, plugins);
+  const enough = enoughOf(candidates.length);
+  const first = enough < candidates.length ? Math.floor(random() * candidates.length) : 0;
+  for (let at = 0; at < candidates.length && fitting.length < enough; at++) {
+    const candidate = candidates[(first + at) % candidates.length] as Candidate;
+    const refusal = firstRefusal(candidate, filters);
     if (refusal === undefined) fitting.push(candidate);
     else refusals.push(refusal);
   }
-  const best = pickBest(pod, fitting, plugins, random);
+  const best = pickBest(fitting, prepared, random);
   return best === undefined ? { refusal: explain(refusals) } : { node: best.node.metadata.name };
 }
 
-type Prepared = Pick<SchedulingPlugin, 'filter' | 'score'>;
+/**
+ * How many nodes that fit are enough to choose among. A larger cluster looks at a smaller share of them, from a place that
+ * chance picks. Kubernetes: percentageOfNodesToScore, with its defaults.
+ */
+export function enoughOf(nodes: number): number {
+  const percent = Math.max(5, 50 - Math.floor(nodes / 125));
+  return Math.max(Math.min(nodes, 100), Math.floor((nodes * percent) / 100));
+}
 
-function firstRefusal(pod: Pod, candidate: Candidate, plugins: readonly Prepared[]): Refusal | undefined {
-  for (const plugin of plugins) {
-    const refusal = plugin.filter?.(pod, candidate);
+function firstRefusal(
+  candidate: Candidate,
+  filters: readonly NonNullable<PreparedRule['filter']>[],
+): Refusal | undefined {
+  for (const filter of filters) {
+    const refusal = filter(candidate);
     if (refusal !== undefined) return refusal;
   }
   return undefined;
 }
 
 function pickBest(
-  pod: Pod,
   fitting: readonly Candidate[],
-  plugins: readonly Prepared[],
+  prepared: readonly PreparedRule[],
   random: () => number,
 ): Candidate | undefined {
   if (fitting.length <= 1) return fitting[0];
   const totals = fitting.map(() => 0);
-  for (const { score } of plugins) {
+  for (const { score } of prepared) {
     if (score === undefined) continue;
-    const raw = fitting.map((candidate) => score.of(pod, candidate));
+    const raw = fitting.map(score.of);
     const scores = score.normalise?.(raw) ?? raw;
     for (const [index, each] of scores.entries()) totals[index] = (totals[index] ?? 0) + each * score.weight;
   }

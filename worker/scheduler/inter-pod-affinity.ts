@@ -7,7 +7,14 @@
 import type { Pod, PodAffinityTerm } from '../../shared/api/core.ts';
 import type { LabelSelector, LabelSelectorRequirement } from '../../shared/api/meta.ts';
 import { matchesLabelSelector } from '../../shared/selectors.ts';
-import { type Candidate, type ClusterView, MAX_SCORE, type PlacedPod, type SchedulingPlugin } from './plugin.ts';
+import {
+  type Candidate,
+  type ClusterView,
+  MAX_SCORE,
+  type PlacedPod,
+  type PreparedRule,
+  type SchedulingPlugin,
+} from './plugin.ts';
 
 const EXISTING = "node(s) didn't satisfy existing pods anti-affinity rules";
 const AFFINITY = "node(s) didn't match pod affinity rules";
@@ -49,7 +56,7 @@ function isMeant(term: PodAffinityTerm, pod: PlacedPod, other: PlacedPod, view: 
   return matchesLabelSelector(selector, other.metadata.labels ?? {});
 }
 
-const domainOf = (term: { topologyKey: string }, { node }: Candidate): string | undefined =>
+const domainOf = (term: { topologyKey: string }, { node }: Pick<Candidate, 'node'>): string | undefined =>
   node.metadata.labels?.[term.topologyKey];
 
 /** How many of those that the term is about are in each domain. */
@@ -71,14 +78,12 @@ const preferredOf = (pod: PlacedPod, kind: 'podAffinity' | 'podAntiAffinity') =>
   pod.spec.affinity?.[kind]?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
 
 /** `KEY=VALUE` of the domains where somebody wants no pod like this one. */
-function closedDomains(pod: Pod, all: readonly Candidate[], view: ClusterView): Set<string> {
+function closedDomains(pod: Pod, view: ClusterView): Set<string> {
   const closed = new Set<string>();
-  for (const candidate of all) {
-    for (const other of candidate.choosy) {
-      for (const term of requiredOf(other, 'podAntiAffinity')) {
-        const domain = domainOf(term, candidate);
-        if (domain !== undefined && isMeant(term, other, pod, view)) closed.add(`${term.topologyKey}=${domain}`);
-      }
+  for (const { node, pod: other } of view.repelling()) {
+    for (const term of requiredOf(other, 'podAntiAffinity')) {
+      const domain = domainOf(term, { node });
+      if (domain !== undefined && isMeant(term, other, pod, view)) closed.add(`${term.topologyKey}=${domain}`);
     }
   }
   return closed;
@@ -87,7 +92,7 @@ function closedDomains(pod: Pod, all: readonly Candidate[], view: ClusterView): 
 export const interPodAffinity: SchedulingPlugin = {
   name: 'InterPodAffinity',
   prepare(pod, candidates, view) {
-    const closed = closedDomains(pod, candidates, view);
+    const closed = closedDomains(pod, view);
     const count = (term: PodAffinityTerm) => ({ term, counts: countByDomain(term, pod, candidates, view) });
     const near = requiredOf(pod, 'podAffinity').map(count);
     const far = requiredOf(pod, 'podAntiAffinity').map(count);
@@ -103,7 +108,7 @@ export const interPodAffinity: SchedulingPlugin = {
     const isFirst =
       near.every(({ counts }) => counts.size === 0) && near.every(({ term }) => isMeant(term, pod, pod, view));
     return {
-      filter(_pod, candidate) {
+      filter(candidate) {
         const labels = candidate.node.metadata.labels ?? {};
         const isNear = near.every(({ term, counts }) => {
           const domain = domainOf(term, candidate);
@@ -129,9 +134,9 @@ interface Wish {
   weight: number;
 }
 
-const wishScore = (wishes: readonly Wish[]): NonNullable<SchedulingPlugin['score']> => ({
+const wishScore = (wishes: readonly Wish[]): NonNullable<PreparedRule['score']> => ({
   weight: 2,
-  of: (_pod, candidate) =>
+  of: (candidate) =>
     wishes.reduce(
       (total, { term, counts, weight }) => total + weight * (counts.get(domainOf(term, candidate) ?? '') ?? 0),
       0,

@@ -4,7 +4,7 @@
  */
 import type { NodeSelectorTerm, Pod } from '../../shared/api/core.ts';
 import { matchesNodeTerm, matchesSelectorAndAffinity } from '../../shared/node-affinity.ts';
-import { normaliseScores, type SchedulingPlugin } from './plugin.ts';
+import { normaliseScores, type PreparedRule, type SchedulingPlugin } from './plugin.ts';
 
 interface PreferredTerm {
   weight: number;
@@ -13,19 +13,32 @@ interface PreferredTerm {
 
 export const nodeAffinity: SchedulingPlugin = {
   name: 'NodeAffinity',
-  filter(pod, { node }) {
-    if (matchesSelectorAndAffinity(pod, node)) return undefined;
-    return { reasons: ["node(s) didn't match Pod's node affinity/selector"], resolvable: false };
-  },
-  score: {
-    weight: 2,
-    of: (pod, { node }) =>
-      preferredOf(pod)
-        .filter((term) => matchesNodeTerm(term.preference, node))
-        .reduce((total, term) => total + term.weight, 0),
-    normalise: (scores) => normaliseScores(scores),
+  prepare(pod) {
+    const preferred = preferredOf(pod);
+    return {
+      ...(isBound(pod) ? { filter: filterOf(pod) } : {}),
+      ...(preferred.length === 0 ? {} : { score: scoreOf(preferred) }),
+    };
   },
 };
+
+const isBound = ({ spec }: Pod): boolean =>
+  Object.keys(spec.nodeSelector ?? {}).length > 0 ||
+  spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution !== undefined;
+
+const filterOf =
+  (pod: Pod): NonNullable<PreparedRule['filter']> =>
+  ({ node }) =>
+    matchesSelectorAndAffinity(pod, node)
+      ? undefined
+      : { reasons: ["node(s) didn't match Pod's node affinity/selector"], resolvable: false };
+
+const scoreOf = (preferred: readonly PreferredTerm[]): NonNullable<PreparedRule['score']> => ({
+  weight: 2,
+  of: ({ node }) =>
+    preferred.filter((term) => matchesNodeTerm(term.preference, node)).reduce((total, term) => total + term.weight, 0),
+  normalise: (scores) => normaliseScores(scores),
+});
 
 function preferredOf(pod: Pod): PreferredTerm[] {
   const affinity = pod.spec.affinity?.nodeAffinity as

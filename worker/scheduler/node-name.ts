@@ -3,9 +3,13 @@ import type { SchedulingPlugin } from './plugin.ts';
 
 export const nodeName: SchedulingPlugin = {
   name: 'NodeName',
-  filter(pod, { node }) {
-    const asked = pod.spec.nodeName ?? '';
-    if (asked === '' || asked === node.metadata.name) return undefined;
-    return { reasons: ["node(s) didn't match the requested node name"], resolvable: false };
+  prepare({ spec: { nodeName: asked = '' } }) {
+    if (asked === '') return undefined;
+    return {
+      filter: ({ node }) =>
+        asked === node.metadata.name
+          ? undefined
+          : { reasons: ["node(s) didn't match the requested node name"], resolvable: false },
+    };
   },
 };

@@ -4,57 +4,71 @@
  * Source: k8s.io/kubernetes/pkg/scheduler/framework/plugins/noderesources
  */
 import type { Pod } from '../../shared/api/core.ts';
-import { type Candidate, MAX_SCORE, type SchedulingPlugin } from './plugin.ts';
+import { type Candidate, MAX_SCORE, type Refusal, type SchedulingPlugin } from './plugin.ts';
 import { ASSUMED, podRequests } from './requests.ts';
 
 export const nodeResourcesFit: SchedulingPlugin = {
   name: 'NodeResourcesFit',
-  filter(pod, { allocatable, requested }) {
-    const reasons: string[] = [];
-    let resolvable = true;
-    for (const [resource, amount] of Object.entries(podRequests(pod))) {
-      if (amount === 0) continue;
-      const capacity = allocatable[resource] ?? 0;
-      if (amount <= capacity - (requested[resource] ?? 0)) continue;
-      reasons.push(resource === 'pods' ? 'Too many pods' : `Insufficient ${resource}`);
-      if (amount > capacity) resolvable = false;
-    }
-    return reasons.length === 0 ? undefined : { reasons, resolvable };
-  },
-  score: {
-    weight: 1,
-    of(pod, candidate) {
-      const shares = SCORED.map((resource) => usedShare(pod, candidate, resource)).filter(
-        (share) => share !== undefined,
-      );
-      if (shares.length === 0) return 0;
-      const free = shares.map((share) => (share > 1 ? 0 : Math.floor((1 - share) * MAX_SCORE)));
-      return Math.floor(free.reduce((total, each) => total + each, 0) / free.length);
-    },
+  prepare(pod) {
+    const wanted = Object.entries(podRequests(pod)).filter(([, amount]) => amount > 0);
+    const shares = sharesOf(pod);
+    return {
+      filter: (candidate) =>
+        wanted.every(([resource, amount]) => amount <= freeOf(candidate, resource))
+          ? undefined
+          : refusalOf(wanted, candidate),
+      score: {
+        weight: 1,
+        of(candidate) {
+          let [free, counted] = [0, 0];
+          for (const share of shares(candidate)) {
+            if (share === undefined) continue;
+            free += share > 1 ? 0 : Math.floor((1 - share) * MAX_SCORE);
+            counted++;
+          }
+          return counted === 0 ? 0 : Math.floor(free / counted);
+        },
+      },
+    };
   },
 };
 
 export const balancedAllocation: SchedulingPlugin = {
   name: 'NodeResourcesBalancedAllocation',
-  score: {
-    weight: 1,
-    of(pod, candidate) {
-      const shares = SCORED.map((resource) => usedShare(pod, candidate, resource)).filter(
-        (share) => share !== undefined,
-      );
-      const [one = 0, other = one] = shares.map((share) => Math.min(share, 1));
-      // The standard deviation of two values is half their distance.
-      return Math.floor((1 - Math.abs(one - other) / 2) * MAX_SCORE);
-    },
+  prepare(pod) {
+    const shares = sharesOf(pod);
+    return {
+      score: {
+        weight: 1,
+        of(candidate) {
+          const [cpu, memory] = shares(candidate);
+          const one = Math.min(cpu ?? memory ?? 0, 1);
+          const other = Math.min(memory ?? cpu ?? 0, 1);
+          // The standard deviation of two values is half their distance.
+          return Math.floor((1 - Math.abs(one - other) / 2) * MAX_SCORE);
+        },
+      },
+    };
   },
 };
 
-const SCORED = ['cpu', 'memory'] as const;
+const freeOf = ({ allocatable, requested }: Candidate, resource: string): number =>
+  (allocatable[resource] ?? 0) - (requested[resource] ?? 0);
 
-/** How much of the resource would be in use with the pod there; undefined when the node has none. */
-function usedShare(pod: Pod, candidate: Candidate, resource: (typeof SCORED)[number]): number | undefined {
-  const capacity = candidate.allocatable[resource] ?? 0;
-  if (capacity === 0) return undefined;
-  const wanted = podRequests(pod)[resource] || (ASSUMED[resource] ?? 0);
-  return ((candidate.requested[resource] ?? 0) + wanted) / capacity;
+function refusalOf(wanted: readonly [string, number][], candidate: Candidate): Refusal {
+  const missing = wanted.filter(([resource, amount]) => amount > freeOf(candidate, resource));
+  return {
+    reasons: missing.map(([resource]) => (resource === 'pods' ? 'Too many pods' : `Insufficient ${resource}`)),
+    resolvable: missing.every(([resource, amount]) => amount <= (candidate.allocatable[resource] ?? 0)),
+  };
+}
+
+/** How much of a node's cpu and memory would be in use with the pod there; undefined when the node has none. */
+function sharesOf(pod: Pod): (candidate: Candidate) => [cpu: number | undefined, memory: number | undefined] {
+  const requests = podRequests(pod);
+  const [cpu, memory] = [requests.cpu || (ASSUMED.cpu ?? 0), requests.memory || (ASSUMED.memory ?? 0)];
+  return ({ allocatable, requested }) => [
+    allocatable.cpu ? ((requested.cpu ?? 0) + cpu) / allocatable.cpu : undefined,
+    allocatable.memory ? ((requested.memory ?? 0) + memory) / allocatable.memory : undefined,
+  ];
 }

@@ -5,10 +5,12 @@ import type { SchedulingPlugin } from './plugin.ts';
 
 export const nodeUnschedulable: SchedulingPlugin = {
   name: 'NodeUnschedulable',
-  filter(pod, { node }) {
-    if (node.spec.unschedulable !== true) return undefined;
+  prepare({ spec }) {
     const taint = { key: UNSCHEDULABLE_TAINT, effect: 'NoSchedule' } as const;
-    if (pod.spec.tolerations?.some((toleration) => tolerates(toleration, taint))) return undefined;
-    return { reasons: ['node(s) were unschedulable'], resolvable: false };
+    if (spec.tolerations?.some((toleration) => tolerates(toleration, taint))) return undefined;
+    return {
+      filter: ({ node }) =>
+        node.spec.unschedulable === true ? { reasons: ['node(s) were unschedulable'], resolvable: false } : undefined,
+    };
   },
 };

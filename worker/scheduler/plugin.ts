@@ -6,26 +6,42 @@ import type { Node, Pod } from '../../shared/api/core.ts';
 
 /** A minion as the scheduler sees it: the node and what is already asked of it. `candidates.ts` makes them. */
 export interface Candidate {
-  node: Node;
+  node: SeenNode;
   /** By resource name: cpu in thousandths of a core, memory and storage in bytes, pods and the rest as they are. */
-  allocatable: Record<string, number>;
-  /** The same, of the pods that are on the node and have not ended. */
-  requested: Record<string, number>;
+  allocatable: Readonly<Record<string, number>>;
+  /** Bytes of the images that are there, by each of their names. */
+  images: ReadonlyMap<string, number>;
+  /** As `allocatable`, of the pods that are on the node and have not ended. */
+  readonly requested: Readonly<Record<string, number>>;
   /** Host ports in use: `PROTOCOL/IP/PORT`. */
-  hostPorts: ReadonlySet<string>;
+  readonly hostPorts: ReadonlySet<string>;
   /** How many pods of one controller are on the node, by its uid. */
-  siblings: ReadonlyMap<string, number>;
+  readonly siblings: ReadonlyMap<string, number>;
   /** The pods on the node that have not ended. Read when first asked for: only rules about other pods ask. */
   readonly pods: readonly PlacedPod[];
-  /** Those among them that keep others away, or want them near. */
-  choosy: readonly PlacedPod[];
+}
+
+/** What rules read of a node; thousands are kept, so no more than that. */
+export interface SeenNode {
+  metadata: Pick<Node['metadata'], 'name' | 'labels'>;
+  spec: Pick<Node['spec'], 'taints' | 'unschedulable'>;
 }
 
 /** What rules about other pods look at. */
-export type PlacedPod = Pick<Pod, 'metadata' | 'spec'>;
+export interface PlacedPod {
+  metadata: Pick<Pod['metadata'], 'namespace' | 'labels' | 'deletionTimestamp'>;
+  spec: Pick<Pod['spec'], 'affinity'>;
+}
 
-/** What a rule may ask beyond nodes and pods. */
+/** A pod that has required anti-affinity, and where it is. */
+export interface Repelling {
+  node: SeenNode;
+  pod: PlacedPod;
+}
+
+/** What a rule may ask beyond nodes and what is on them. */
 export interface ClusterView {
+  repelling(): readonly Repelling[];
   namespaceLabels(name: string): Record<string, string>;
 }
 
@@ -39,20 +55,19 @@ export interface Refusal {
 export interface SchedulingPlugin {
   name: string;
   /**
-   * For rules that look at all nodes together: what they say about this one pod, counted once. Takes the place of `filter`
-   * and `score`; undefined where the rule has nothing to say.
+   * What the rule says about one pod: whatever does not depend on the node is worked out here, once, and so is what needs a
+   * look at all nodes together. undefined: nothing.
    */
-  prepare?(
-    pod: Pod,
-    candidates: readonly Candidate[],
-    view: ClusterView,
-  ): Pick<SchedulingPlugin, 'filter' | 'score'> | undefined;
+  prepare(pod: Pod, candidates: readonly Candidate[], view: ClusterView): PreparedRule | undefined;
+}
+
+export interface PreparedRule {
   /** undefined: fits. */
-  filter?(pod: Pod, candidate: Candidate): Refusal | undefined;
+  filter?(candidate: Candidate): Refusal | undefined;
   score?: {
     weight: number;
     /** Higher is better. */
-    of(pod: Pod, candidate: Candidate): number;
+    of(candidate: Candidate): number;
     /** How raw scores become 0 to 100 over all candidates; undefined: they are that already. */
     normalise?: (scores: readonly number[]) => number[];
   };

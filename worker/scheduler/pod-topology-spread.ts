@@ -8,7 +8,7 @@ import { matchesSelectorAndAffinity } from '../../shared/node-affinity.ts';
 import { matchesLabelSelector } from '../../shared/selectors.ts';
 import { tolerates } from '../../shared/taints.ts';
 import { selectorWithKeys } from './inter-pod-affinity.ts';
-import { type Candidate, MAX_SCORE, type SchedulingPlugin } from './plugin.ts';
+import { type Candidate, MAX_SCORE, type PreparedRule, type SchedulingPlugin } from './plugin.ts';
 
 const REFUSED = "node(s) didn't match pod topology spread constraints";
 const MISSING = `${REFUSED} (missing required label)`;
@@ -69,7 +69,7 @@ export const podTopologySpread: SchedulingPlugin = {
     const hard = spreads(constraints.filter(isHard));
     const soft = spreads(constraints.filter((each) => !isHard(each)));
     return {
-      filter: (_pod, candidate) => refusalOf(hard, candidate),
+      filter: (candidate) => refusalOf(hard, candidate),
       ...(soft.length === 0 ? {} : { score: softScore(soft) }),
     };
   },
@@ -88,9 +88,9 @@ function refusalOf(hard: readonly Spread[], { node }: Candidate) {
 }
 
 /** The fewer pods that are alike in its domains, the better a node is; small topologies weigh less, as upstream. */
-const softScore = (soft: readonly Spread[]): NonNullable<SchedulingPlugin['score']> => ({
+const softScore = (soft: readonly Spread[]): NonNullable<PreparedRule['score']> => ({
   weight: 2,
-  of(_pod, { node }) {
+  of({ node }) {
     const total = soft.reduce((sum, { constraint, counts: found }) => {
       const domain = node.metadata.labels?.[constraint.topologyKey];
       // A node without the label is as bad as the worst.

@@ -8,9 +8,10 @@ import { NAMESPACES, NODES, type Node, PODS, type Pod, type PodCondition } from 
 import { formatTime } from '../../shared/time.ts';
 import { type Controller, keyOf, type ReconcileContext, source, splitKey } from '../controllers/controller.ts';
 import type { ObjectChange, Objects } from '../registry/objects.ts';
-import { type Candidates, createCandidates, weighs } from './candidates.ts';
+import { type Candidates, weighs } from './candidates.ts';
 import { PLUGINS } from './catalog.ts';
 import { decide } from './decision.ts';
+import type { ClusterView } from './plugin.ts';
 
 export const SCHEDULER_NAME = 'default-scheduler';
 /** Every pending pod; no pod has this key, for a pod's has a slash. */
@@ -20,19 +21,19 @@ const CHOOSY = '~';
 /** Many pods are placed at once: one look is enough for all of them. */
 const CHOOSY_AFTER_MS = 100;
 
-/** One for each object: it keeps sums (see `candidates.ts`), which belong to one store. */
-export function createScheduler(candidates: Candidates = createCandidates()): Controller {
+/** One for each object: the candidates keep sums, which belong to one store. */
+export function createScheduler(candidates: Candidates): Controller {
   return {
     name: 'scheduler',
     manager: 'kube-scheduler',
     sources: [
       source(PODS, (change, objects) => {
-        candidates.invalidatePod(change);
+        candidates.podChanged(change);
         return keysOfPod(change, objects);
       }),
       source(NODES, (change, objects) => {
         if (change.type === 'MODIFIED' && looksTheSame(change)) return [];
-        candidates.invalidateNode(change);
+        candidates.nodeChanged(change);
         return change.type !== 'DELETED' && hasPending(objects) ? [EVERY] : [];
       }),
     ],
@@ -45,12 +46,7 @@ export function createScheduler(candidates: Candidates = createCandidates()): Co
       const { namespace, name } = splitKey(key);
       const pod = context.objects.get(PODS, namespace, name);
       if (pod === undefined || !isPending(pod)) return;
-      try {
-        schedule(pod, candidates, context);
-      } catch (error) {
-        candidates.forget();
-        throw error;
-      }
+      schedule(pod, candidates, context);
     },
   };
 }
@@ -113,7 +109,10 @@ function schedule(pod: Pod, candidates: Candidates, context: ReconcileContext): 
     setUnscheduled(pod, { reason: 'SchedulingGated', message }, objects);
     return;
   }
-  const view = { namespaceLabels: (name: string) => objects.get(NAMESPACES, '', name)?.metadata.labels ?? {} };
+  const view: ClusterView = {
+    repelling: () => candidates.repelling(objects),
+    namespaceLabels: (name) => objects.get(NAMESPACES, '', name)?.metadata.labels ?? {},
+  };
   const decision = decide(pod, candidates.all(objects), PLUGINS, context.random, view);
   const { name, namespace = '', uid } = pod.metadata;
   if ('node' in decision) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Node, Pod, Taint } from '../../../shared/api/core.ts';
-import { amountsOf } from '../../../shared/pods.ts';
+import { seenOf } from '../../../worker/scheduler/candidates.ts';
 import { PLUGINS } from '../../../worker/scheduler/catalog.ts';
 import { type Decision, decide } from '../../../worker/scheduler/decision.ts';
 import type { Candidate } from '../../../worker/scheduler/plugin.ts';
@@ -9,13 +9,11 @@ import { node, pod } from '../../support/builders.ts';
 const GI = 1024 ** 3;
 
 const candidate = (subject: Node, more: Partial<Candidate> = {}): Candidate => ({
-  node: subject,
-  allocatable: amountsOf(subject.status?.allocatable),
+  ...seenOf(subject),
   requested: {},
   hostPorts: new Set(),
   siblings: new Map(),
   pods: [],
-  choosy: [],
   ...more,
 });
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Node, Pod, PodAffinityTerm, PodSpec } from '../../../shared/api/core.ts';
 import { PODS } from '../../../shared/api/core.ts';
-import { amountsOf } from '../../../shared/pods.ts';
+import { seenOf } from '../../../worker/scheduler/candidates.ts';
 import { PLUGINS } from '../../../worker/scheduler/catalog.ts';
 import { decide } from '../../../worker/scheduler/decision.ts';
 import type { Candidate } from '../../../worker/scheduler/plugin.ts';
@@ -19,16 +19,17 @@ const zoned = (name: string, zone: string | undefined): Node => {
   return { ...made, metadata: { ...made.metadata, labels: { ...made.metadata.labels, ...labels } } };
 };
 const candidate = (subject: Node, pods: Pod[] = []): Candidate => ({
-  node: subject,
-  allocatable: amountsOf(subject.status?.allocatable),
+  ...seenOf(subject),
   requested: {},
   hostPorts: new Set(),
   siblings: new Map(),
   pods,
-  choosy: pods.filter((each) => each.spec.affinity !== undefined),
 });
 const outcome = (subject: Pod, candidates: Candidate[], namespaces: Record<string, Record<string, string>> = {}) => {
-  const view = { namespaceLabels: (name: string) => namespaces[name] ?? {} };
+  const view = {
+    repelling: () => candidates.flatMap(({ node: on, pods }) => pods.map((each) => ({ node: on, pod: each }))),
+    namespaceLabels: (name: string) => namespaces[name] ?? {},
+  };
   const decision = decide(subject, candidates, PLUGINS, () => 0, view);
   return 'node' in decision ? decision.node : decision.refusal.replace(/\. preemption:.*/, '');
 };
