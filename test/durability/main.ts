@@ -1,0 +1,47 @@
+/**
+ * Long runs, not part of `npm test`: `npm run crash` (`-- --kills N --seed S`).
+ * Each prints its seed at once, what it did at the end, and fails when anything was lost.
+ */
+import { parseArgs } from 'node:util';
+import { startControlPlane } from '../support/longshore.ts';
+import { newSeed } from '../support/seeded-random.ts';
+import { runCrashes } from './crash.ts';
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    kills: { type: 'string', default: '210' },
+    writes: { type: 'string', default: '500' },
+    minutes: { type: 'string', default: '60' },
+    seed: { type: 'string', default: String(newSeed(process.env)) },
+  },
+});
+
+const say = (line: string) => void process.stdout.write(`${line}\n`);
+
+async function crash(): Promise<string[]> {
+  const controlPlane = await startControlPlane();
+  try {
+    const { violations, ...done } = await runCrashes(controlPlane, {
+      seed: Number(values.seed),
+      kills: Number(values.kills),
+      writesPerRound: Number(values.writes),
+      writers: 16,
+      followers: 4,
+      say,
+    });
+    for (const [what, count] of Object.entries(done)) say(`${what.padEnd(20)} ${count}`);
+    return violations;
+  } finally {
+    await controlPlane.dispose();
+  }
+}
+
+say(`seed ${values.seed}`);
+const runs: Record<string, () => Promise<string[]>> = { crash };
+const run = runs[positionals[0] ?? ''];
+if (run === undefined) throw new Error(`one of: ${Object.keys(runs).join(', ')}`);
+const violations = await run();
+for (const violation of violations) say(`VIOLATION ${violation}`);
+say(violations.length === 0 ? 'nothing lost' : `${violations.length} violations`);
+process.exitCode = violations.length === 0 ? 0 : 1;
