@@ -47,12 +47,15 @@ export class Follower {
   failure: unknown;
   readonly #client: ApiClient;
   readonly #path: string;
+  readonly #selector: string;
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
 
-  constructor(client: ApiClient, path: string) {
+  /** @param selector what else the watch is asked with. */
+  constructor(client: ApiClient, path: string, selector = '') {
     this.#client = client;
     this.#path = path;
+    this.#selector = selector;
   }
 
   get position(): number {
@@ -93,7 +96,7 @@ export class Follower {
 
   /** @returns false when the position is too old. */
   async #watchOnce(signal: AbortSignal): Promise<boolean> {
-    const query = `watch=true&allowWatchBookmarks=true&resourceVersion=${this.position}`;
+    const query = `watch=true&allowWatchBookmarks=true&resourceVersion=${this.position}&${this.#selector}`;
     for await (const { type, object } of this.#client.watch<Kept>(`${this.#path}?${query}`, signal)) {
       if (type === 'ERROR') {
         const { code } = object as unknown as { code: number };

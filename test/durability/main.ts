@@ -1,11 +1,12 @@
 /**
- * Long runs, not part of `npm test`: `npm run crash` (`-- --kills N --seed S`).
+ * Long runs, not part of `npm test`: `npm run crash` (`-- --kills N --seed S`), `npm run crash -- histories` (`--rounds N`).
  * Each prints its seed at once, what it did at the end, and fails when anything was lost.
  */
 import { parseArgs } from 'node:util';
 import { startControlPlane } from '../support/longshore.ts';
 import { newSeed } from '../support/seeded-random.ts';
 import { runCrashes } from './crash.ts';
+import { runHistories } from './histories.ts';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -13,6 +14,7 @@ const { positionals, values } = parseArgs({
     kills: { type: 'string', default: '210' },
     writes: { type: 'string', default: '500' },
     minutes: { type: 'string', default: '60' },
+    rounds: { type: 'string', default: '24' },
     seed: { type: 'string', default: String(newSeed(process.env)) },
   },
 });
@@ -37,9 +39,25 @@ async function crash(): Promise<string[]> {
   }
 }
 
+async function histories(): Promise<string[]> {
+  const controlPlane = await startControlPlane();
+  try {
+    const { violations, faults, ...done } = await runHistories(controlPlane, {
+      seed: Number(values.seed),
+      rounds: Number(values.rounds),
+      perRound: 48,
+      say,
+    });
+    for (const [what, count] of Object.entries({ ...done, ...faults })) say(`${what.padEnd(20)} ${count}`);
+    return violations;
+  } finally {
+    await controlPlane.dispose();
+  }
+}
+
 say(`seed ${values.seed}`);
-const runs: Record<string, () => Promise<string[]>> = { crash };
-const run = runs[positionals[0] ?? ''];
+const runs: Record<string, () => Promise<string[]>> = { crash, histories };
+const run = runs[positionals.at(-1) ?? ''];
 if (run === undefined) throw new Error(`one of: ${Object.keys(runs).join(', ')}`);
 const violations = await run();
 for (const violation of violations) say(`VIOLATION ${violation}`);

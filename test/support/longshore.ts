@@ -31,8 +31,8 @@ export interface ControlPlane {
   listen: string | undefined;
   /** As the admin. */
   client: ApiClient;
-  /** A client with another token, or none. */
-  clientAs(token: string | undefined): ApiClient;
+  /** A client with another token, or none; `url` undefined: straight to the control plane. */
+  clientAs(token: string | undefined, url?: string): ApiClient;
   /** One call as the admin; the body parsed when it is JSON. */
   api(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
   /** workerd's. */
@@ -105,8 +105,8 @@ export async function startControlPlane(options: { listen?: string } = {}): Prom
   const token = await adminToken(controlPlane.layout);
   writeFileSync(controlPlane.layout.kubeconfig, kubeconfig({ server: controlPlane.url, ca, token }), { mode: 0o600 });
   const clients: ApiClient[] = [];
-  const clientAs = (as: string | undefined) => {
-    const client = new ApiClient({ url: controlPlane.url, ca, token: as });
+  const clientAs = (as: string | undefined, url = controlPlane.url) => {
+    const client = new ApiClient({ url, ca, token: as });
     clients.push(client);
     return client;
   };
