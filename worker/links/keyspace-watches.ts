@@ -127,7 +127,10 @@ export class KeyspaceWatches {
     } else if (cancel !== undefined) {
       this.#cancel(socket, attachment, int64Field(cancel, 'watch_id'));
     } else if (messageField(request, 'progress_request') !== undefined) {
-      send(socket, { header: this.#rpc.header(), watch_id: INVALID_ID });
+      // As etcd: it would say of a watcher that has not begun that it has seen what is before its start.
+      const { revision } = this.#rpc.keyspace;
+      if (attachment.watchers.some((each) => isAhead(each, revision))) return;
+      send(socket, { header: this.#rpc.header(revision), watch_id: INVALID_ID });
     }
   }
 
@@ -184,8 +187,10 @@ export class KeyspaceWatches {
   }
 
   #progress(socket: WebSocket, attachment: Attachment): void {
+    const { revision } = this.#rpc.keyspace;
     for (const watcher of attachment.watchers) {
-      if (watcher.progressNotify) send(socket, { header: this.#rpc.header(), watch_id: int64(watcher.id) });
+      if (!watcher.progressNotify || isAhead(watcher, revision)) continue;
+      send(socket, { header: this.#rpc.header(revision), watch_id: int64(watcher.id) });
     }
   }
 
@@ -233,6 +238,9 @@ function attachmentOf(socket: WebSocket): Attachment | undefined {
   const attachment = socket.deserializeAttachment() as { kind?: unknown } | null;
   return attachment?.kind === 'etcd' ? (attachment as Attachment) : undefined;
 }
+
+/** Its start is still to come: a notice of now would let its client resume before it. */
+const isAhead = (watcher: Watcher, revision: number): boolean => watcher.from > revision + 1;
 
 const send = (socket: WebSocket, result: Message): void => socket.send(JSON.stringify({ result }));
 

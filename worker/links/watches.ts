@@ -133,7 +133,8 @@ export class Watches {
       for (const socket of sockets) this.#tell(socket, batch, texts);
     }
     this.#follow();
-    this.#bookmark();
+    const last = changes.at(-1);
+    if (last !== undefined) this.#bookmark(last.revision);
   }
 
   /** The client is gone or its time is over. */
@@ -262,12 +263,14 @@ export class Watches {
     return watcher;
   }
 
-  /** With what else is written, never with a timer of their own: a quiet cluster sleeps. */
-  #bookmark(): void {
+  /**
+   * With what else is written, never with a timer of their own: a quiet cluster sleeps.
+   * @param revision up to here every watcher was told; the store may be ahead, with commits that are published next.
+   */
+  #bookmark(revision: number): void {
     const nowMs = this.#parts.nowMs();
     if (nowMs - this.#lastSweepMs < BOOKMARK_MS) return;
     this.#lastSweepMs = nowMs;
-    const { revision } = this.#parts.reader;
     for (const socket of this.#parts.sockets.getWebSockets(TAG)) {
       const watcher = this.#watcher(socket);
       if (watcher === undefined || watcher.attachment.starting || !watcher.attachment.bookmarks) continue;
