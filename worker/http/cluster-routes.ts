@@ -9,6 +9,7 @@ import type { KeyspaceWatches } from '../links/keyspace-watches.ts';
 import type { Minions } from '../links/minions.ts';
 import type { Watches, WatchRequest } from '../links/watches.ts';
 import { BASE_PATH_HEADER } from '../rpc.ts';
+import type { Reader } from '../store/store.ts';
 import type { UserInfo } from '../users.ts';
 import { errorAnswer, hasApiHeaders, pageNotFound, setApiHeaders } from './answers.ts';
 import { decodeUser } from './authentication.ts';
@@ -64,12 +65,18 @@ async function route(parts: ClusterParts, request: Request, info: RequestInfo, u
   if (whyTokenEnded(user, store, parts.nowMs()) !== undefined) throw unauthorized();
   const attributes = attributesOf(user, info);
   const { allowed, reason } = authorize(attributes, store);
+  const served = info.isResource ? parts.catalog().findResource(info.group, info.version, info.resource) : undefined;
+  // What is stored is read or written on the way to its answer; anything else could come from memory alone.
+  if (!allowed || served === undefined || served.definition.virtual === true) requireCurrentInstance(store);
   if (!allowed) throw forbiddenError(attributes, reason);
   if (!info.isResource) return (await onPath(parts, request, info, user)) ?? pageNotFound();
   if (info.verb === '') throw methodRefused();
   if (info.verb === 'watch') return onWatch(parts, request, info);
   return answerResource(parts, request, info, user);
 }
+
+/** Durable Objects: an instance that another one has replaced learns it at its next look at storage, which throws. */
+const requireCurrentInstance = (store: Reader): void => void store.revision;
 
 async function onPath(
   parts: ClusterParts,
