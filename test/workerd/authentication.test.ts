@@ -2,6 +2,8 @@
 import { listDurableObjectIds, runInDurableObject } from 'cloudflare:test';
 import { createLocalJWKSet, decodeJwt, type JSONWebKeySet, jwtVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
+import type { Pod } from '../../shared/api/core.ts';
+import { minionClaims } from '../../worker/http/tokens.ts';
 import { bindings, HOST, TestApi, tokenOf } from './support/api.ts';
 
 const ACCOUNTS = '/api/v1/namespaces/default/serviceaccounts';
@@ -103,6 +105,53 @@ describe('a cluster as issuer', () => {
     expect((await api.refusal('POST', WHOAMI, { token, body: review })).http).toBe(401);
     // What goes past REST judges the token too.
     expect((await api.refusal('GET', `${PODS}/bound/log`, { token })).http).toBe(401);
+  });
+
+  test('the token that a pod gets without asking is good for a year, as long as the pod is there', async () => {
+    const spec = { serviceAccountName: 'robot', containers: [{ name: 'main', image: 'nginx' }] };
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'mounted' }, spec };
+    const made = await api.json<Pod>('POST', PODS, { body: pod });
+    const source = made.spec.volumes?.[0]?.projected?.sources?.[0]?.serviceAccountToken;
+    const { expirationSeconds } = source ?? {};
+    const boundObjectRef = { apiVersion: 'v1', kind: 'Pod', name: 'mounted', uid: made.metadata.uid };
+    const secondsOf = (token: string) => {
+      const { exp = 0, iat = 0 } = decodeJwt(token);
+      return exp - iat;
+    };
+    const token = await requestToken(api, 'robot', { expirationSeconds, boundObjectRef });
+    expect(secondsOf(token)).toBe(365 * 24 * 3600);
+    expect((await whoAmI(api, { token })).username).toBe('system:serviceaccount:default:robot');
+    // Nobody else gets more than was asked for.
+    expect(secondsOf(await requestToken(api, 'robot', { expirationSeconds }))).toBe(3607);
+    expect(secondsOf(await requestToken(api, 'robot', { expirationSeconds: 3600, boundObjectRef }))).toBe(3600);
+    const forVault = { expirationSeconds, boundObjectRef, audiences: ['vault'] };
+    expect(secondsOf(await requestToken(api, 'robot', forVault))).toBe(3607);
+    await api.json('DELETE', `${PODS}/mounted?gracePeriodSeconds=0`);
+    expect((await api.refusal('POST', WHOAMI, { token, body: review })).http).toBe(401);
+  });
+
+  test('a minion gets tokens of its own pods, and no others', async () => {
+    const pod = (name: string, nodeName: string) => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name },
+      spec: { nodeName, serviceAccountName: 'robot', containers: [{ name: 'main', image: 'nginx' }] },
+    });
+    const mine = await api.json<Pod>('POST', PODS, { body: pod('mine', 'm1') });
+    const theirs = await api.json<Pod>('POST', PODS, { body: pod('theirs', 'm2') });
+    const token = await tokenOf(minionClaims(api.cluster, 'm1', 'machine'));
+    const boundTo = ({ metadata }: Pod) => ({ apiVersion: 'v1', kind: 'Pod', name: metadata.name, uid: metadata.uid });
+    const ask = (boundObjectRef?: object) => ({
+      token,
+      body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { boundObjectRef } },
+    });
+    const refusal = async (boundObjectRef?: object) =>
+      (await api.refusal('POST', `${ACCOUNTS}/robot/token`, ask(boundObjectRef))).message;
+    const refused = 'serviceaccounts "robot" is forbidden: node requested token';
+    expect(await api.code('POST', `${ACCOUNTS}/robot/token`, ask(boundTo(mine)))).toBe(201);
+    expect(await refusal()).toBe(`${refused} not bound to a pod`);
+    expect(await refusal({ ...boundTo(mine), uid: undefined })).toBe(`${refused} with a pod binding without a uid`);
+    expect(await refusal(boundTo(theirs))).toBe(`${refused} bound to a pod scheduled on a different node`);
   });
 
   test('a token bound to a secret ends with the secret', async () => {

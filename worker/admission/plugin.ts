@@ -46,6 +46,8 @@ export interface Admission {
   /** What is stored; undefined for CREATE. */
   current: KubeObject | undefined;
   dryRun: boolean;
+  /** 0 to 1, as Math.random: a write that runs again for a webhook's answer draws the same. */
+  random(): number;
   /** The field manager, or ''. */
   manager: string;
   reader: AdmissionReader;

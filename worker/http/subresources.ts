@@ -156,12 +156,12 @@ export async function onEviction(exchange: Exchange): Promise<Response> {
 const TOKEN_REQUEST = { identity: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' } };
 
 export async function onTokenRequest(exchange: Exchange): Promise<Response> {
-  const { info, namespace, parts, read } = exchange;
+  const { info, namespace, parts, read, user } = exchange;
   if (info.verb !== 'create') throw methodRefused();
   const { pretty } = formOf(exchange, []);
   const request = await readOther(exchange, TOKEN_REQUEST, schemaOfKind('authentication.k8s.io/v1', 'TokenRequest'));
   const asked = request as unknown as KubeObject;
-  const answer = await answerTokenRequest({ ...parts, reader: read.reader }, namespace, info.name, asked);
+  const answer = await answerTokenRequest({ ...parts, reader: read.reader }, user, namespace, info.name, asked);
   return json(answer, 201, pretty);
 }
 

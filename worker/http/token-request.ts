@@ -4,8 +4,10 @@
  */
 import { type Node, type Pod, SERVICE_ACCOUNTS, type Secret, type ServiceAccount } from '../../shared/api/core.ts';
 import type { KubeObject } from '../../shared/api/meta.ts';
-import { badRequest, conflict, invalid, invalidValue, notFound } from '../../shared/errors.ts';
+import { badRequest, conflict, forbidden, invalid, invalidValue, notFound } from '../../shared/errors.ts';
 import { formatTime } from '../../shared/time.ts';
+import { AUTOMOUNTED_SECONDS } from '../admission/token-volume.ts';
+import type { UserInfo } from '../env.ts';
 import type { Reader } from '../store/store.ts';
 import { API_AUDIENCE, mintToken, type ServiceAccountClaims, serviceAccountClaims } from './tokens.ts';
 
@@ -35,6 +37,8 @@ const BOUND: Record<string, 'pods' | 'secrets' | 'nodes' | undefined> = {
 const MIN_SECONDS = 600;
 const MAX_SECONDS = 2 ** 32;
 const DEFAULT_SECONDS = 3600;
+/** Kubernetes: programs that read their automatically mounted token once, at their start, work on for this long. */
+const EXTENDED_SECONDS = 365 * 24 * 3600;
 
 function read<T extends KubeObject>(reader: Reader, resource: string, namespace: string, name: string): T | undefined {
   const stored = reader.get({ resource, namespace, name });
@@ -71,8 +75,32 @@ function boundTo(
   return { pod: bound, ...(node === undefined ? {} : { node: { name: node.metadata.name, uid: node.metadata.uid } }) };
 }
 
+/** How long the token will be good, which is more than was asked for where a pod got it without asking. */
+function lifetimeOf(bound: Partial<ServiceAccountClaims>, audiences: readonly string[], seconds: number): number {
+  const isAutomounted = bound.pod !== undefined && seconds === AUTOMOUNTED_SECONDS;
+  return isAutomounted && audiences.every((each) => each === API_AUDIENCE) ? EXTENDED_SECONDS : seconds;
+}
+
+const NODE_USER = 'system:node:';
+
+/** A minion gets tokens of pods that run on it, and none that outlives them. Source: plugin/pkg/admission/noderestriction */
+function restrictNode(user: UserInfo, reader: Reader, namespace: string, name: string, request: TokenRequest): void {
+  if (!user.groups.includes('system:nodes') || !user.username.startsWith(NODE_USER)) return;
+  const refused = (why: string) => forbidden(SERVICE_ACCOUNTS, name, why);
+  const ref = request.spec?.boundObjectRef;
+  if (ref?.apiVersion !== 'v1' || ref.kind !== 'Pod' || !ref.name) {
+    throw refused('node requested token not bound to a pod');
+  }
+  if (!ref.uid) throw refused('node requested token with a pod binding without a uid');
+  const pod = read<Pod>(reader, 'pods', namespace, ref.name);
+  if (pod !== undefined && pod.spec.nodeName !== user.username.slice(NODE_USER.length)) {
+    throw refused('node requested token bound to a pod scheduled on a different node');
+  }
+}
+
 export async function answerTokenRequest(
   parts: TokenParts,
+  user: UserInfo,
   namespace: string,
   name: string,
   object: KubeObject,
@@ -80,6 +108,7 @@ export async function answerTokenRequest(
   const request = object as TokenRequest;
   const account = read<ServiceAccount>(parts.reader, 'serviceaccounts', namespace, name);
   if (account === undefined) throw notFound(SERVICE_ACCOUNTS, name);
+  restrictNode(user, parts.reader, namespace, name, request);
   const { boundObjectRef } = request.spec ?? {};
   const audiences = request.spec?.audiences?.length ? request.spec.audiences : [API_AUDIENCE];
   const seconds = request.spec?.expirationSeconds ?? DEFAULT_SECONDS;
@@ -94,7 +123,7 @@ export async function answerTokenRequest(
   const claims = serviceAccountClaims(
     parts.cluster,
     { namespace, serviceaccount: { name, uid: account.metadata.uid }, ...bound },
-    seconds,
+    lifetimeOf(bound, audiences, seconds),
     audiences,
     parts.issuer,
   );
@@ -105,6 +134,7 @@ export async function answerTokenRequest(
     apiVersion: 'authentication.k8s.io/v1',
     metadata: { name, namespace, creationTimestamp: formatTime(nowMs) },
     spec: { audiences, expirationSeconds: seconds, ...(boundObjectRef === undefined ? {} : { boundObjectRef }) },
+    // Kubernetes: what was asked for, so that a kubelet looks for a newer one by then.
     status: { token, expirationTimestamp: formatTime(nowMs + seconds * 1000) },
   } as unknown as KubeObject;
 }

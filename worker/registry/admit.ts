@@ -50,6 +50,7 @@ function admissionOf(session: Session, write: Write): Admission {
     draft: write.draft,
     current: write.current,
     dryRun: session.dryRun,
+    random: session.parts.random,
     manager: session.manager,
     reader: session.reader,
     get catalog() {

@@ -5,11 +5,12 @@ import { apiVersionOf, type Draft, type KubeObject, type ManagedFieldsEntry } fr
 import { alreadyExists, invalid, required, StatusError } from '../../shared/errors.ts';
 import { formatTime } from '../../shared/time.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
+import { generateName } from '../resources/generated-name.ts';
 import { validateMetadata } from '../resources/metadata-validation.ts';
 import { admit, admitValid } from './admit.ts';
 import { trackCreate } from './apply/tracking.ts';
 import { commit, readCurrent, type Written } from './commit.ts';
-import { generateName, settleNamespace } from './metadata.ts';
+import { settleNamespace } from './metadata.ts';
 import { allocateServiceAddresses } from './service-addresses.ts';
 import type { Session } from './session.ts';
 

@@ -1,5 +1,5 @@
 /**
- * Metadata that the server owns: uid, creation time, generated names, generation, and the order of an object's keys as
+ * Metadata that the server owns: uid, creation time, generation, and the order of an object's keys as
  * clients see them. Rules about metadata that a client writes are `resources/metadata-validation.ts`.
  */
 import {
@@ -11,16 +11,6 @@ import {
 } from '../../shared/api/meta.ts';
 import { badRequest } from '../../shared/errors.ts';
 import { equalJson, type JsonMap } from './json.ts';
-
-/** Kubernetes: no vowels and nothing that reads like one, so that no word comes out. */
-const SUFFIX_LETTERS = 'bcdfghjklmnpqrstvwxz2456789';
-const MAX_GENERATED_BASE = 58;
-
-export function generateName(base: string, random: () => number): string {
-  let suffix = '';
-  for (let index = 0; index < 5; index++) suffix += SUFFIX_LETTERS[Math.floor(random() * SUFFIX_LETTERS.length)];
-  return base.slice(0, MAX_GENERATED_BASE) + suffix;
-}
 
 const META_ORDER: readonly (keyof ObjectMeta)[] = [
   'name',

@@ -12,6 +12,8 @@ const pod = (name: string, spec: Partial<Pod['spec']> = {}, annotations: Record<
   metadata: { name, namespace: 'default', annotations },
   spec: { containers: [{ name: 'main', image: 'nginx' }], schedulerName: 'nobody', ...spec },
 });
+const TOKEN_PATH = '/var/run/secrets/kubernetes.io/serviceaccount';
+const variable = (secret: string) => ({ name: 'V', valueFrom: { secretKeyRef: { name: secret, key: 'k' } } });
 const MINION: UserInfo = { username: 'system:node:m1', groups: ['system:nodes', 'system:authenticated'] };
 
 describe('a pod', () => {
@@ -48,6 +50,133 @@ describe('a pod', () => {
     expect(() => cluster.do((objects) => objects.create(PODS, pod('q', { serviceAccountName: 'ghost' })))).toThrow(
       'pods "q" is forbidden: error looking up service account default/ghost: serviceaccount "ghost" not found',
     );
+  });
+
+  test('finds its token where clients look, in every container that has nothing else there', () => {
+    const cluster = testCluster();
+    const elsewhere = { name: 'own', mountPath: TOKEN_PATH };
+    const { spec } = cluster.do((objects) =>
+      objects.create(
+        PODS,
+        pod('p', {
+          volumes: [{ name: 'own', emptyDir: {} }],
+          initContainers: [{ name: 'first', image: 'nginx' }],
+          containers: [
+            { name: 'main', image: 'nginx' },
+            { name: 'side', image: 'nginx', volumeMounts: [elsewhere] },
+          ],
+        }),
+      ),
+    );
+    const [, volume] = spec.volumes ?? [];
+    expect(volume).toEqual({
+      name: expect.stringMatching(/^kube-api-access-[b-z2-9]{5}$/),
+      projected: {
+        defaultMode: 0o644,
+        sources: [
+          { serviceAccountToken: { expirationSeconds: 3607, path: 'token' } },
+          { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+          {
+            downwardAPI: {
+              items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }],
+            },
+          },
+        ],
+      },
+    });
+    const mount = { name: volume?.name, readOnly: true, mountPath: TOKEN_PATH };
+    expect(spec.initContainers?.[0]?.volumeMounts).toEqual([mount]);
+    expect(spec.containers.map((each) => each.volumeMounts)).toEqual([[mount], [elsewhere]]);
+  });
+
+  test('that brings such a volume, or needs none, gets no second one', () => {
+    const cluster = testCluster();
+    const volume = { name: 'kube-api-access-mine', emptyDir: {} };
+    const mounted = { name: 'main', image: 'nginx', volumeMounts: [{ name: volume.name, mountPath: TOKEN_PATH }] };
+    const bare = { name: 'bare', image: 'nginx' };
+    cluster.do((objects) => {
+      const one = objects.create(PODS, pod('p', { volumes: [volume], containers: [bare] }));
+      expect(one.spec.volumes).toEqual([volume]);
+      expect(one.spec.containers[0]?.volumeMounts?.[0]).toMatchObject({ name: volume.name });
+      const two = objects.create(PODS, pod('q', { volumes: [volume], containers: [mounted] }));
+      expect(two.spec.volumes).toEqual([volume]);
+    });
+  });
+
+  test.each([
+    { ofPod: undefined, ofAccount: undefined, mounts: true },
+    { ofPod: undefined, ofAccount: false, mounts: false },
+    { ofPod: true, ofAccount: false, mounts: true },
+    { ofPod: false, ofAccount: undefined, mounts: false },
+    { ofPod: false, ofAccount: true, mounts: false },
+  ])('mounts a token: $mounts, when it says $ofPod and its account $ofAccount', ({ ofPod, ofAccount, mounts }) => {
+    const cluster = testCluster();
+    const { spec } = cluster.do((objects) => {
+      objects.create(SERVICE_ACCOUNTS, {
+        apiVersion: 'v1',
+        kind: 'ServiceAccount',
+        metadata: { name: 'robot', namespace: 'default' },
+        ...(ofAccount === undefined ? {} : { automountServiceAccountToken: ofAccount }),
+      });
+      const own = ofPod === undefined ? {} : { automountServiceAccountToken: ofPod };
+      return objects.create(PODS, pod('p', { serviceAccountName: 'robot', ...own }));
+    });
+    expect(spec.volumes !== undefined).toBe(mounts);
+    expect(spec.containers[0]?.volumeMounts !== undefined).toBe(mounts);
+  });
+
+  test.each([
+    [
+      { volumes: [{ name: 'v', secret: { secretName: 'other' } }] },
+      'volume with secret.secretName="other" is not allowed because service account limited does not reference that secret',
+    ],
+    [
+      { initContainers: [{ name: 'first', image: 'nginx', env: [variable('other')] }] },
+      'init container first with envVar V referencing secret.secretName="other" is not allowed because service account limited does not reference that secret',
+    ],
+    [
+      { containers: [{ name: 'main', image: 'nginx', env: [variable('own'), variable('other')] }] },
+      'container main with envVar V referencing secret.secretName="other" is not allowed because service account limited does not reference that secret',
+    ],
+    [
+      { imagePullSecrets: [{ name: 'pull' }, { name: 'own' }] },
+      'imagePullSecrets[1].name="own" is not allowed because service account limited does not reference that imagePullSecret',
+    ],
+  ])('of an account that limits its secrets may use those alone: %j', (spec, why) => {
+    const cluster = testCluster();
+    const limited = (annotations: Record<string, string>) => ({
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata: { name: 'limited', namespace: 'default', annotations },
+      secrets: [{ name: 'own' }],
+      imagePullSecrets: [{ name: 'pull' }],
+    });
+    const draft = () => pod('p', { serviceAccountName: 'limited', ...spec });
+    const enforced = { 'kubernetes.io/enforce-mountable-secrets': 'true' };
+    cluster.do((objects) => objects.create(SERVICE_ACCOUNTS, limited(enforced)));
+    expect(() => cluster.do((objects) => objects.create(PODS, draft()))).toThrow(`pods "p" is forbidden: ${why}`);
+    cluster.do((objects) => {
+      objects.delete(SERVICE_ACCOUNTS, 'default', 'limited');
+      objects.create(SERVICE_ACCOUNTS, limited({}));
+      objects.create(PODS, draft());
+    });
+  });
+
+  test('that mirrors a static one has no account, no token and no secret', () => {
+    const cluster = testCluster();
+    const mirrored = (spec: Partial<Pod['spec']>) => pod('p', spec, { 'kubernetes.io/config.mirror': 'hash' });
+    const refused = (spec: Partial<Pod['spec']>) => () =>
+      cluster.do((objects) => objects.create(PODS, mirrored(spec)).metadata.name);
+    expect(refused({ serviceAccountName: 'default' })).toThrow('a mirror pod may not reference service accounts');
+    expect(refused({ volumes: [{ name: 'v', secret: { secretName: 's' } }] })).toThrow(
+      'a mirror pod may not reference secrets',
+    );
+    const sources = [{ serviceAccountToken: { path: 'token' } }];
+    expect(refused({ volumes: [{ name: 'v', projected: { sources } }] })).toThrow(
+      'a mirror pod may not use ServiceAccountToken volume projections',
+    );
+    const { spec } = cluster.do((objects) => objects.create(PODS, mirrored({})));
+    expect([spec.serviceAccountName, spec.volumes]).toEqual([undefined, undefined]);
   });
 
   test('of an unknown priority class is refused', () => {

@@ -138,8 +138,9 @@ describe('update', () => {
     expect(generation()).toBe(1);
     cluster.do((objects) => {
       const current = objects.get(PODS, 'default', 'p');
-      if (current)
-        objects.update(PODS, { ...current, spec: { ...current.spec, containers: [{ name: 'main', image: 'other' }] } });
+      if (current === undefined) return;
+      const containers = current.spec.containers.map((each) => ({ ...each, image: 'other' }));
+      objects.update(PODS, { ...current, spec: { ...current.spec, containers } });
     });
     expect(generation()).toBe(2);
   });
