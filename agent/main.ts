@@ -9,16 +9,14 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Logger, pino } from 'pino';
-import type { Pod } from '../shared/api/core.ts';
 import { DEFAULTS, LONGSHORE_VERSION } from '../shared/defaults.ts';
 import type { Welcome } from '../shared/link/protocol.ts';
-import { ApiClient } from './cli/api-client.ts';
 import { podCertificates } from './cli/pod-certificates.ts';
+import { podTokens } from './cli/pod-tokens.ts';
 import type { AgentConfig } from './config.ts';
 import { DnsServer } from './dns/server.ts';
 import { ApiForwarder } from './link/apiserver/forwarder.ts';
 import { withTrust } from './link/apiserver/trust.ts';
-import { knownToken } from './link/join.ts';
 import type { LinkSettings, ReplicaListener } from './link/link.ts';
 import { MinionLink } from './link/minion-link.ts';
 import { execCommand } from './network/commands.ts';
@@ -28,7 +26,7 @@ import { kubeletEndpoints } from './node/kubelet-endpoints.ts';
 import { NodeReporter } from './node/reporter.ts';
 import { readHostCounters, UsageSampler } from './node/usage.ts';
 import { Keeper } from './pods/keeper.ts';
-import { SYSTEM_CLOCK, type TokenSource } from './pods/parts.ts';
+import { SYSTEM_CLOCK } from './pods/parts.ts';
 import { NftablesProxy } from './proxy/nftables.ts';
 import { translate } from './proxy/translate.ts';
 import { createDockerRuntime } from './runtime/docker-runtime.ts';
@@ -48,33 +46,6 @@ const ownLabels = (config: AgentConfig): Record<string, string> => ({
 
 /** How often the certificate shown to pods is looked at; it is renewed a month before its end. */
 const RENEWAL_MS = 86_400_000;
-
-/** Asks the API, as this minion, for a token of a pod's service account. */
-function podTokens(settings: LinkSettings): TokenSource {
-  return async (namespace, serviceAccount, audience, expirationSeconds, pod) => {
-    const client = new ApiClient({ url: settings.server, ca: settings.ca, token: knownToken(settings) });
-    try {
-      const { status } = await client.json<{ status: { token: string } }>(
-        'POST',
-        `/api/v1/namespaces/${namespace}/serviceaccounts/${serviceAccount}/token`,
-        {
-          apiVersion: 'authentication.k8s.io/v1',
-          kind: 'TokenRequest',
-          spec: {
-            ...(audience === '' ? {} : { audiences: [audience] }),
-            expirationSeconds,
-            boundObjectRef: referenceTo(pod),
-          },
-        },
-      );
-      return status.token;
-    } finally {
-      client.close();
-    }
-  };
-}
-
-const referenceTo = ({ metadata }: Pod) => ({ apiVersion: 'v1', kind: 'Pod', name: metadata.name, uid: metadata.uid });
 
 /** Resolves once pods run here (or run again). @throws when the engine cannot be reached or the cluster refuses the minion */
 export async function startAgent(config: AgentConfig, log: Logger): Promise<Agent> {

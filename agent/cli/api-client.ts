@@ -91,12 +91,19 @@ export class ApiClient {
   }
 
   /** @throws ApiError for anything but 2xx. */
-  async json<T>(method: string, path: string, body?: unknown, contentType = 'application/json'): Promise<T> {
+  async json<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    contentType = 'application/json',
+    signal?: AbortSignal,
+  ): Promise<T> {
     const answer = await this.request(
       method,
       path,
       body === undefined ? undefined : JSON.stringify(body),
       body === undefined ? {} : { 'content-type': contentType },
+      signal,
     );
     if (answer.status < 200 || answer.status > 299) throw new ApiError(method, path, answer);
     return JSON.parse(answer.body.toString('utf8')) as T;

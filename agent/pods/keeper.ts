@@ -39,7 +39,7 @@ export class Keeper implements PodKeeper {
   #started = false;
 
   constructor(parts: KeeperParts) {
-    this.#tokens = parts.tokens === undefined ? undefined : new PodTokens(parts.tokens, parts.clock);
+    this.#tokens = parts.tokens === undefined ? undefined : new PodTokens(parts.tokens, parts.clock, parts.log);
     this.#parts = { ...parts, tokens: this.#tokens?.get };
     this.#images = new Images(parts.runtime, parts.references, parts.clock);
     this.#streams = podStreams(

@@ -29,13 +29,20 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
-/** Asks the cluster for a token of the pod's service account. */
+/** The cluster says that this token will not be given. */
+export class TokenRefused extends Error {}
+
+/**
+ * Asks the cluster for a token of the pod's service account, or answers with the one that the pod's volume holds.
+ * @throws TokenRefused, or another error where the cluster could not be asked
+ */
 export type TokenSource = (
   namespace: string,
   serviceAccount: string,
   audience: string,
   expirationSeconds: number,
   pod: Pod,
+  held?: string,
 ) => Promise<string>;
 
 export interface KeeperParts {

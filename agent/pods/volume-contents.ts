@@ -22,8 +22,16 @@ const TOKEN_SECONDS = 3600;
 
 type Files = Map<string, PayloadFile>;
 
+/** What the volume holds at this path; undefined: nothing yet. */
+export type HeldFiles = (path: string) => Promise<string | undefined>;
+
 /** Undefined for volumes whose files are not ours to write. */
-export async function contentsOf(pod: Pod, volume: Volume, sources: ContentSources): Promise<Payload | undefined> {
+export async function contentsOf(
+  pod: Pod,
+  volume: Volume,
+  sources: ContentSources,
+  held: HeldFiles,
+): Promise<Payload | undefined> {
   const { configMap, secret, downwardAPI, projected } = volume;
   const mode = (configMap ?? secret ?? downwardAPI ?? projected)?.defaultMode ?? DEFAULT_MODE;
   if (configMap !== undefined) return configMapFiles(pod, configMap.name ?? '', configMap, mode, sources);
@@ -32,7 +40,7 @@ export async function contentsOf(pod: Pod, volume: Volume, sources: ContentSourc
   if (projected === undefined) return undefined;
   const all: Files = new Map();
   for (const source of projected.sources ?? []) {
-    for (const [path, file] of await projectedFiles(pod, source, mode, sources)) all.set(path, file);
+    for (const [path, file] of await projectedFiles(pod, source, mode, sources, held)) all.set(path, file);
   }
   return all;
 }
@@ -44,6 +52,7 @@ async function projectedFiles(
   source: ProjectedSource,
   mode: number,
   sources: ContentSources,
+  held: HeldFiles,
 ): Promise<Files> {
   const { configMap, secret, downwardAPI, serviceAccountToken } = source;
   if (configMap !== undefined) return configMapFiles(pod, configMap.name ?? '', configMap, mode, sources);
@@ -59,6 +68,7 @@ async function projectedFiles(
     serviceAccountToken.audience ?? '',
     serviceAccountToken.expirationSeconds ?? TOKEN_SECONDS,
     pod,
+    await held(serviceAccountToken.path),
   );
   // Kubernetes: readable to others only where fsGroup cannot make it readable to the pod's user.
   const tokenMode = pod.spec.securityContext?.fsGroup === undefined ? mode : 0o600;

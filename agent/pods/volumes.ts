@@ -2,7 +2,7 @@
  * A pod's volumes on the minion's disk: made before its containers, kept current while it runs, removed after it. What
  * files the cluster's objects amount to is in `volume-contents.ts`. Which of them a container sees is `mountsOf`.
  */
-import { chmod, chown, mkdir, readdir, realpath, rm, stat } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, realpath, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Container, Pod, Volume } from '../../shared/api/core.ts';
 import { quantityValue } from '../../shared/quantity.ts';
@@ -58,9 +58,18 @@ async function prepareVolume(
   }
   const folder = folderOf(volume, files);
   const group = pod.spec.securityContext?.fsGroup;
-  const payload = await contentsOf(pod, volume, sources);
+  const payload = await contentsOf(pod, volume, sources, (path) => textAt(join(folder, path)));
   if (payload !== undefined) return writeAtomically(folder, payload, { nowMs, group });
   return prepareEmptyDir(volume, folder, group);
+}
+
+async function textAt(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** @throws VolumeError that names the type of volume that is not supported. */

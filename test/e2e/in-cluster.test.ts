@@ -54,6 +54,18 @@ spec:
           - downwardAPI: { items: [{ path: namespace, fieldRef: { fieldPath: metadata.namespace } }] }
 ---`;
 
+/** Nothing about a token in its manifest: what it finds was mounted for it. */
+const plain = `
+apiVersion: v1
+kind: Pod
+metadata: { name: plain, namespace: inside }
+spec:
+  nodeName: inner
+  serviceAccountName: reader
+  terminationGracePeriodSeconds: 0
+  containers: [{ name: main, image: ${BUSYBOX}, command: [sleep, '3600'] }]
+---`;
+
 const OBJECTS = `
 apiVersion: v1
 kind: Namespace
@@ -75,7 +87,7 @@ kind: RoleBinding
 metadata: { name: reader, namespace: inside }
 roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader }
 subjects: [{ kind: ServiceAccount, name: reader, namespace: inside }]
----${pod('near', 'open')}${pod('far', 'inner')}${pod('bare', 'inner', 'hostNetwork: true')}
+---${pod('near', 'open')}${pod('far', 'inner')}${pod('bare', 'inner', 'hostNetwork: true')}${plain}
 `;
 
 interface Answer {
@@ -114,6 +126,7 @@ async function inside(minion: string, name: string, ...task: string[]): Promise<
 describe.each([
   ['a pod', 'open', 'near'],
   ['a pod behind a NAT', 'inner', 'far'],
+  ['a pod that asks for no token', 'inner', 'plain'],
   ['a pod on the network of a host behind a NAT', 'inner', 'bare'],
 ])('%s', (_, minion, name) => {
   test('finds the API at the address of its Service', async () => {
@@ -123,7 +136,7 @@ describe.each([
   });
 
   test('reads what its service account may read, and no more', async () => {
-    expect(await inside(minion, name, 'pods')).toEqual({ ok: ['bare', 'far', 'near'] });
+    expect(await inside(minion, name, 'pods')).toEqual({ ok: ['bare', 'far', 'near', 'plain'] });
     const refused = await inside(minion, name, 'secrets');
     expect(refused.code).toBe(403);
     expect(JSON.parse(refused.body ?? '')).toMatchObject({
@@ -160,5 +173,6 @@ test('the API goes on answering pods after the agent was started again', async (
   await kubectl.run(['wait', '--for=condition=Ready', 'node/inner', '--timeout=60s']);
   await expect
     .poll(async () => (await inside('inner', 'far', 'pods')).ok, { timeout: 30_000 })
-    .toEqual(['bare', 'far', 'near']);
+    .toEqual(['bare', 'far', 'near', 'plain']);
+  expect(await inside('inner', 'plain', 'pods')).toEqual({ ok: ['bare', 'far', 'near', 'plain'] });
 });

@@ -8,7 +8,7 @@ import { eventually } from '../support/eventually.ts';
 import type { FakeMinion } from '../support/fake-minion.ts';
 import type { Usage } from '../support/meter.ts';
 import { TestApi } from './support/api.ts';
-import { fakeMinion } from './support/fake-minions.ts';
+import { fakeMinion, tokenMinion } from './support/fake-minions.ts';
 import { SimulatedCluster } from './support/simulated-time.ts';
 
 const PODS = '/api/v1/namespaces/default/pods';
@@ -33,11 +33,11 @@ async function live(api: TestApi, minion: FakeMinion, name: string): Promise<voi
   await eventually(`${name} is gone`, () => !minion.pods.has(path) && minion.settled);
 }
 
-test('a pod’s life costs two requests, a few messages and a known number of rows', async (context) => {
+test('a pod’s life costs two requests of its owner, one for its token, a few messages and a known number of rows', async (context) => {
   const api = new TestApi('pod-life');
   const cluster = await SimulatedCluster.start(api);
   simulated = cluster;
-  const minion = fakeMinion(api, 'm1');
+  const minion = tokenMinion(api, 'm1');
   await eventually('the minion has its first delta', () => minion.applied > 0);
   await live(api, minion, 'warm-up');
   cluster.meter.take();
@@ -53,7 +53,7 @@ test('a pod’s life costs two requests, a few messages and a known number of ro
   });
   (context.task.meta as { usage?: Usage }).usage = used;
   expect(await api.code('GET', `${PODS}/web`)).toBe(404);
-  expect(used.requests).toBe(2);
+  expect(used.requests).toBe(3);
   // Two reports, and an acknowledgement of each delta: bound, under deletion, gone.
   expect(used.messages).toBe(5);
   expect(used.rowsWritten).toBeLessThanOrEqual(24);

@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type KeeperParts, TokenRefused } from '../../../agent/pods/parts.ts';
 import type { Container, Pod, PodSpec } from '../../../shared/api/core.ts';
 import { EPOCH, EPOCH_MS, metadata, pod } from '../../support/builders.ts';
 import { FakeRuntime } from '../../support/fake-runtime.ts';
@@ -539,18 +540,121 @@ describe('streams', () => {
   });
 });
 
-test('a projected token is asked for once, and again before it ends', async () => {
-  let count = 0;
-  await kubelet.close();
-  kubelet = new Kubelet(runtime, { clock, tokens: async (namespace, account) => `${namespace}/${account}/${count++}` });
-  const sources = [{ serviceAccountToken: { path: 'token', expirationSeconds: 1000 } }];
-  await keep(web({ serviceAccountName: 'robot', volumes: [{ name: 'token', projected: { sources } }] }));
-  await running();
-  const file = join(kubelet.dataDir, 'pods/uid-web/volumes/kubernetes.io~projected/token/token');
-  expect(readFileSync(file, 'utf8')).toBe('default/robot/0');
-  kubelet.keeper.referencesChanged();
-  await clock.advance(790_000);
-  expect(readFileSync(file, 'utf8')).toBe('default/robot/0');
-  await clock.advance(20_000);
-  await kubelet.until('the next token', () => readFileSync(file, 'utf8') === 'default/robot/1');
+describe('a projected token', () => {
+  const DAY_MS = 86_400_000;
+  const file = () => join(kubelet.dataDir, 'pods/uid-web/volumes/kubernetes.io~projected/token/token');
+  const held = () => readFileSync(file(), 'utf8');
+  const robot = (expirationSeconds: number) =>
+    web({
+      serviceAccountName: 'robot',
+      volumes: [
+        { name: 'token', projected: { sources: [{ serviceAccountToken: { path: 'token', expirationSeconds } }] } },
+      ],
+    });
+  /** As the API signs them, but for the signature. */
+  const tokenOf = (count: number, lifeMs: number, podUid = 'uid-web') => {
+    const iat = clock.now() / 1000;
+    const claims = {
+      iat,
+      exp: iat + lifeMs / 1000,
+      jti: String(count),
+      aud: ['api'],
+      'kubernetes.io': { pod: { uid: podUid } },
+    };
+    return `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`;
+  };
+  const serve = async (tokens: KeeperParts['tokens']) => {
+    await kubelet.close();
+    kubelet = new Kubelet(runtime, { clock, tokens });
+  };
+
+  test('is asked for once, and again before it ends', async () => {
+    let count = 0;
+    await serve(async (namespace, account) => `${namespace}/${account}/${count++}`);
+    await keep(robot(1000));
+    await running();
+    expect(held()).toBe('default/robot/0');
+    kubelet.keeper.referencesChanged();
+    await clock.advance(790_000);
+    expect(held()).toBe('default/robot/0');
+    await clock.advance(20_000);
+    await kubelet.until('the next token', () => held() === 'default/robot/1');
+  });
+
+  test('that is good for a year is asked for anew once a day, whatever was asked for', async () => {
+    let count = 0;
+    await serve(async () => tokenOf(count++, 365 * DAY_MS));
+    await keep(robot(3607));
+    await running();
+    await clock.advance(DAY_MS - 1);
+    expect(count).toBe(1);
+    await clock.advance(1);
+    await kubelet.until('the next token', () => count === 2);
+    await clock.advance(DAY_MS - 1);
+    expect(count).toBe(2);
+    await clock.advance(1);
+    await kubelet.until('the token after it', () => count === 3);
+  });
+
+  test('is taken over from the disk after a restart of the agent, and nobody is asked', async () => {
+    let count = 0;
+    await serve(async () => tokenOf(count++, 365 * DAY_MS));
+    await keep(robot(3607));
+    await running();
+    const before = held();
+    await clock.advance(3 * 3_600_000);
+    await kubelet.restart([robot(3607)]);
+    await clock.advance(0);
+    expect([count, held()]).toEqual([1, before]);
+  });
+
+  test('on the disk is enough for a start without the control plane, whatever its age', async () => {
+    let isOnline = true;
+    let asked = 0;
+    await serve(async () => {
+      asked++;
+      if (isOnline) return tokenOf(asked, 600_000);
+      throw new Error('connect EHOSTUNREACH');
+    });
+    await keep(robot(600));
+    await running();
+    const before = held();
+    isOnline = false;
+    await kubelet.keeper.stop();
+    await clock.advance(3_600_000);
+    // The machine was off: nothing of the pod runs any more.
+    for (const { id } of await runtime.list()) runtime.end(id, 137);
+    await kubelet.restart([robot(600)]);
+    await kubelet.until('it runs again', () => kubelet.container('uid-web', 'main')?.restartCount === 1);
+    expect(held()).toBe(before);
+    isOnline = true;
+    await clock.advance(300_000);
+    await kubelet.until('a newer token', () => held() !== before);
+  });
+
+  test('of another pod is no token of this one', async () => {
+    let count = 0;
+    await serve(async () => tokenOf(count++, 365 * DAY_MS, 'uid-other'));
+    await keep(robot(3607));
+    await running();
+    await kubelet.restart([robot(3607)]);
+    await kubelet.until('another was asked for', () => count === 2);
+  });
+
+  test('that is refused is a failure to mount, whatever is on the disk', async () => {
+    let why: Error | undefined;
+    await serve(async () => {
+      if (why !== undefined) throw why;
+      return tokenOf(0, 600_000);
+    });
+    await keep(robot(600));
+    await running();
+    why = new TokenRefused('serviceaccounts "robot" not found');
+    await clock.advance(600_000);
+    await kubelet.until('the event', () =>
+      kubelet
+        .eventTexts()
+        .some((text) => text.startsWith('Warning FailedMount MountVolume.SetUp failed for volume "token"')),
+    );
+  });
 });
