@@ -8,6 +8,7 @@ import { customResourceDefinitions } from './customresourcedefinitions.ts';
 import { daemonSets } from './daemonsets.ts';
 import { deployments } from './deployments.ts';
 import { disruption } from './disruption.ts';
+import { endpointSliceMirroring } from './endpointslice-mirroring.ts';
 import { endpointSlices } from './endpointslices.ts';
 import { events } from './events.ts';
 import { finishedJobs } from './finished-jobs.ts';
@@ -56,6 +57,7 @@ export function createControllers(surroundings: Surroundings): Controller[] {
     horizontalPodAutoscalers,
     createServices(surroundings),
     endpointSlices,
+    endpointSliceMirroring,
     createKubernetesEndpoints(surroundings),
     resourceQuotas,
     createHooks(surroundings),
