@@ -36,6 +36,8 @@ export default defineConfig({
                 PUBLIC_URL: 'http://{name}.{namespace}.localhost:8080',
                 API_URL: 'https://api.test',
                 API_ADDRESS: '192.0.2.10:6443',
+                // Nobody reads it: it is handed on, as a ConfigMap, to whoever is to trust it.
+                CA_CERTIFICATE: '-----BEGIN CERTIFICATE-----\nof-the-tests\n-----END CERTIFICATE-----\n',
               },
             },
           }),

@@ -226,41 +226,46 @@ const config = (name: string) => ({ metadata: { name }, data: { a: 'YQ==' } });
 const selector = { matchLabels: { app: 'a' } };
 const template = { metadata: { labels: { app: 'a' } }, spec: { containers: [{ name: 'a', image: 'a' }] } };
 
-test.each([
-  ['configMap', 'configmaps', '/api/v1', config('counted')],
-  ['secret', 'secrets', '/api/v1', config('counted')],
-  [
-    'replica set',
-    'count/replicasets.apps',
-    '/apis/apps/v1',
-    { metadata: { name: 'counted' }, spec: { replicas: 0, selector, template } },
-  ],
-  [
-    'replication controller',
-    'replicationcontrollers',
-    '/api/v1',
-    { metadata: { name: 'counted' }, spec: { replicas: 0, selector: { app: 'a' }, template } },
-  ],
-])(
-  '[sig-api-machinery] ResourceQuota should create a ResourceQuota and capture the life of a %s. [Conformance]',
-  async (_what, name, version, body) => {
-    const resource = name.replace('count/', '').split('.')[0] ?? '';
-    const namespace = `quota-${resource}`;
-    const home = await namespaceOf(namespace);
-    // What a namespace has of its own counts too.
-    const before = await api.json<KubeList<Pod>>('GET', `${version}/namespaces/${namespace}/${resource}`);
-    const hard = { [name]: String(before.items.length + 1) };
-    await api.json('POST', `${home}/resourcequotas`, { body: { metadata: { name: 'quota' }, spec: { hard } } });
-    expect(await usedOf(home)).toEqual({ [name]: String(before.items.length) });
-    const path = `${version}/namespaces/${namespace}/${resource}`;
-    await api.json('POST', path, { body });
-    expect(await usedOf(home)).toEqual(hard);
-    const refusal = await api.refusal('POST', path, { body: { ...body, metadata: { name: 'beyond' } } });
-    expect(refusal.message).toContain(`exceeded quota: quota, requested: ${name}=1`);
-    await api.json('DELETE', `${path}/counted`, { body: { propagationPolicy: 'Background' } });
-    expect(await usedOf(home)).toEqual({ [name]: String(before.items.length) });
-  },
-);
+/** Made, refused when there are too many, deleted: what the quota says each time. */
+async function capturesLife(
+  name: string,
+  version: string,
+  body: { metadata: { name: string }; spec?: object },
+): Promise<void> {
+  const resource = name.replace('count/', '').split('.')[0] ?? '';
+  const namespace = `quota-${resource}`;
+  const home = await namespaceOf(namespace);
+  // What a namespace has of its own counts too.
+  const before = await api.json<KubeList<Pod>>('GET', `${version}/namespaces/${namespace}/${resource}`);
+  const hard = { [name]: String(before.items.length + 1) };
+  await api.json('POST', `${home}/resourcequotas`, { body: { metadata: { name: 'quota' }, spec: { hard } } });
+  expect(await usedOf(home)).toEqual({ [name]: String(before.items.length) });
+  const path = `${version}/namespaces/${namespace}/${resource}`;
+  await api.json('POST', path, { body });
+  expect(await usedOf(home)).toEqual(hard);
+  const refusal = await api.refusal('POST', path, { body: { ...body, metadata: { name: 'beyond' } } });
+  expect(refusal.message).toContain(`exceeded quota: quota, requested: ${name}=1`);
+  await api.json('DELETE', `${path}/counted`, { body: { propagationPolicy: 'Background' } });
+  expect(await usedOf(home)).toEqual({ [name]: String(before.items.length) });
+}
+
+test('[sig-api-machinery] ResourceQuota should create a ResourceQuota and capture the life of a configMap. [Conformance]', async () => {
+  await capturesLife('configmaps', '/api/v1', config('counted'));
+});
+
+test('[sig-api-machinery] ResourceQuota should create a ResourceQuota and capture the life of a secret. [Conformance]', async () => {
+  await capturesLife('secrets', '/api/v1', config('counted'));
+});
+
+test('[sig-api-machinery] ResourceQuota should create a ResourceQuota and capture the life of a replica set. [Conformance]', async () => {
+  const spec = { replicas: 0, selector, template };
+  await capturesLife('count/replicasets.apps', '/apis/apps/v1', { metadata: { name: 'counted' }, spec });
+});
+
+test('[sig-api-machinery] ResourceQuota should create a ResourceQuota and capture the life of a replication controller. [Conformance]', async () => {
+  const spec = { replicas: 0, selector: { app: 'a' }, template };
+  await capturesLife('replicationcontrollers', '/api/v1', { metadata: { name: 'counted' }, spec });
+});
 
 test('[sig-api-machinery] ResourceQuota should manage the lifecycle of a ResourceQuota [Conformance]', async () => {
   const home = await namespaceOf('quota-lifecycle');

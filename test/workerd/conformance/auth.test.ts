@@ -1,9 +1,10 @@
 /** Kubernetes' conformance tests of sig-auth that need the API alone; each test is named after its line. */
 import { expect, test } from 'vitest';
 import type { CertificateSigningRequest } from '../../../shared/api/certificates.ts';
-import type { ServiceAccount } from '../../../shared/api/core.ts';
+import type { ConfigMap, Pod, ServiceAccount } from '../../../shared/api/core.ts';
 import type { KubeList, KubeObject } from '../../../shared/api/meta.ts';
 import { certificateRequest } from '../../support/certificate-request.ts';
+import { eventually } from '../../support/eventually.ts';
 import { TestApi } from '../support/api.ts';
 
 const MERGE = { 'content-type': 'application/merge-patch+json' };
@@ -178,6 +179,61 @@ test('[sig-auth] ServiceAccounts should create a serviceAccountToken and ensure 
   expect(review.status.error).toBeUndefined();
   expect(review.status.authenticated).toBe(true);
   expect(review.status.user.username).toBe('system:serviceaccount:default:e2e-sa');
+});
+
+test('[sig-auth] ServiceAccounts should allow opting out of API token automount [Conformance]', async () => {
+  const api = new TestApi('conformance-automount');
+  const home = '/api/v1/namespaces/default';
+  for (const [name, automountServiceAccountToken] of [
+    ['mount', true],
+    ['nomount', false],
+  ] as const) {
+    await api.json('POST', `${home}/serviceaccounts`, { body: { metadata: { name }, automountServiceAccountToken } });
+  }
+  for (const [serviceAccountName, ofPod, expected] of [
+    ['default', undefined, true],
+    ['mount', undefined, true],
+    ['nomount', undefined, false],
+    ['default', true, true],
+    ['mount', true, true],
+    ['nomount', true, true],
+    ['default', false, false],
+    ['mount', false, false],
+    ['nomount', false, false],
+  ] as const) {
+    const { spec } = await api.json<Pod>('POST', `${home}/pods`, {
+      body: {
+        metadata: { generateName: `${serviceAccountName}-` },
+        spec: {
+          serviceAccountName,
+          restartPolicy: 'Never',
+          containers: [{ name: 'token-test', image: 'agnhost' }],
+          ...(ofPod === undefined ? {} : { automountServiceAccountToken: ofPod }),
+        },
+      },
+    });
+    const paths = spec.containers.flatMap((each) => (each.volumeMounts ?? []).map((mount) => mount.mountPath));
+    const what = `${serviceAccountName}, the pod says ${ofPod}`;
+    expect([what, paths.includes('/var/run/secrets/kubernetes.io/serviceaccount')]).toEqual([what, expected]);
+  }
+});
+
+test('[sig-auth] ServiceAccounts should guarantee kube-root-ca.crt exist in any namespace [Conformance]', async () => {
+  const api = new TestApi('conformance-root-ca');
+  await api.json('POST', '/api/v1/namespaces', { body: { metadata: { name: 'trusting' } } });
+  const path = '/api/v1/namespaces/trusting/configmaps/kube-root-ca.crt';
+  const trusted = (what: string) =>
+    eventually(`kube-root-ca.crt ${what}`, async () => {
+      const { data } = await api.json<ConfigMap>('GET', path);
+      return Object.keys(data ?? {}).length === 1 && data?.['ca.crt'];
+    });
+  const certificate = await trusted('is there');
+  expect(certificate).toContain('BEGIN CERTIFICATE');
+  await api.json('DELETE', path);
+  expect(await trusted('is there again')).toBe(certificate);
+  const current = await api.json<ConfigMap>('GET', path);
+  await api.json('PUT', path, { body: { ...current, data: { 'ca.crt': '' } } });
+  expect(await trusted('is as it was')).toBe(certificate);
 });
 
 test('[sig-auth] ServiceAccounts should run through the lifecycle of a ServiceAccount [Conformance]', async () => {

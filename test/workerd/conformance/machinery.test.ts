@@ -1,6 +1,7 @@
 /** Discovery, tables, field validation, namespaces, version: each test does what the conformance line of its name says. */
 import { describe, expect, test } from 'vitest';
 import type { KubeList, KubeObject } from '../../../shared/api/meta.ts';
+import { eventually } from '../../support/eventually.ts';
 import { TestApi } from '../support/api.ts';
 
 const api = new TestApi('machinery');
@@ -210,6 +211,18 @@ describe('Namespaces', () => {
     });
     expect(updated.status.conditions).toMatchObject([{ type: 'StatusUpdate' }]);
     expect(updated.status.phase).toBe('Active');
+  });
+
+  test('[sig-api-machinery] Namespaces [Serial] should ensure that all services are removed when a namespace is deleted [Conformance]', async () => {
+    await make('nsdeletetest');
+    const services = `${path}/nsdeletetest/services`;
+    const spec = { selector: { foo: 'bar', baz: 'blah' }, ports: [{ port: 80, targetPort: 80 }] };
+    await api.json('POST', services, { body: { metadata: { name: 'test-service' }, spec } });
+    await api.json('DELETE', `${path}/nsdeletetest`);
+    await eventually('the namespace is gone', async () => (await api.code('GET', `${path}/nsdeletetest`)) === 404);
+    await make('nsdeletetest');
+    expect((await api.json<KubeList<KubeObject>>('GET', services)).items).toEqual([]);
+    expect(await api.code('GET', `${services}/test-service`)).toBe(404);
   });
 
   test('[sig-api-machinery] Namespaces [Serial] should apply an update to a Namespace [Conformance]', async () => {

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { Endpoints, Service } from '../../../shared/api/core.ts';
 import type { EndpointSlice } from '../../../shared/api/discovery.ts';
 import type { KubeList } from '../../../shared/api/meta.ts';
+import { eventually } from '../../support/eventually.ts';
 import { TestApi } from '../support/api.ts';
 import { eventsOf } from '../support/events.ts';
 import { MERGE } from '../support/operations.ts';
@@ -37,6 +38,59 @@ test('[sig-network] EndpointSlice should have Endpoints and EndpointSlices point
       ports: [{ name: 'https', port: 6443, protocol: 'TCP' }],
     },
   ]);
+});
+
+const slicesOf = async (name: string) =>
+  (
+    await api.json<KubeList<EndpointSlice>>(
+      'GET',
+      `/apis/discovery.k8s.io/v1/namespaces/default/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3D${name}`,
+    )
+  ).items;
+
+test('[sig-network] EndpointSlice should create and delete Endpoints and EndpointSlices for a Service with a selector specified [Conformance]', async () => {
+  const name = 'example-empty-selector';
+  const selector = { 'does-not-match-anything': 'endpoints-and-endpoint-slices-should-still-be-created' };
+  const made = service(name, {});
+  await api.json('POST', SERVICES, { body: { ...made, spec: { ...made.spec, selector } } });
+  const endpoints = `/api/v1/namespaces/default/endpoints/${name}`;
+  await eventually('Endpoints are there', async () => (await api.code('GET', endpoints)) === 200);
+  const [slice] = await eventually('a slice is there', async () => {
+    const slices = await slicesOf(name);
+    return slices.length > 0 && slices;
+  });
+  expect(slice?.metadata.labels).toMatchObject({
+    'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io',
+  });
+  expect(slice?.endpoints ?? []).toEqual([]);
+  await api.json('DELETE', `${SERVICES}/${name}`);
+  await eventually('Endpoints are gone', async () => (await api.code('GET', endpoints)) === 404);
+  await eventually('the slices are gone', async () => (await slicesOf(name)).length === 0);
+});
+
+test('[sig-network] EndpointSliceMirroring should mirror a custom Endpoints resource through create update and delete [Conformance]', async () => {
+  const name = 'example-custom-endpoints';
+  const path = '/api/v1/namespaces/default/endpoints';
+  await api.json('POST', SERVICES, { body: service(name, {}) });
+  const endpoints = (ip: string) => ({
+    metadata: { name },
+    subsets: [{ ports: [{ port: 80 }], addresses: [{ ip }] }],
+  });
+  const mirrored = (ip: string) =>
+    eventually(`one slice with ${ip} at port 80`, async () => {
+      const slices = await slicesOf(name);
+      const shown = slices.map((slice) => [
+        slice.ports?.map((each) => each.port),
+        slice.endpoints.map((each) => each.addresses),
+      ]);
+      return JSON.stringify(shown) === JSON.stringify([[[80], [[ip]]]]);
+    });
+  await api.json('POST', path, { body: endpoints('10.1.2.3') });
+  await mirrored('10.1.2.3');
+  await api.json('PUT', `${path}/${name}`, { body: endpoints('10.2.3.4') });
+  await mirrored('10.2.3.4');
+  await api.json('DELETE', `${path}/${name}`);
+  await eventually('no slice is left', async () => (await slicesOf(name)).length === 0);
 });
 
 test('[sig-network] Services should find a service from listing all namespaces [Conformance]', async () => {
