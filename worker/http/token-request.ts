@@ -7,8 +7,8 @@ import type { KubeObject } from '../../shared/api/meta.ts';
 import { badRequest, conflict, forbidden, invalid, invalidValue, notFound } from '../../shared/errors.ts';
 import { formatTime } from '../../shared/time.ts';
 import { AUTOMOUNTED_SECONDS } from '../admission/token-volume.ts';
-import type { UserInfo } from '../env.ts';
 import type { Reader } from '../store/store.ts';
+import type { UserInfo } from '../users.ts';
 import { API_AUDIENCE, mintToken, type ServiceAccountClaims, serviceAccountClaims } from './tokens.ts';
 
 interface TokenRequest extends KubeObject {
