@@ -46,6 +46,7 @@ import { isEmpty } from './store/schema.ts';
 import type { UserInfo } from './users.ts';
 
 const NAME_KEY = 'cluster-name';
+const CONNECTED_KEY = 'connected-minions';
 
 type Parts = ClusterParts & { plane: ControlPlane; rounds: NodeRounds };
 
@@ -209,6 +210,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     const nowMs = () => Date.now();
     const liveness: Liveness = {
       connected: (node) => minions.connected(node),
+      minions: () => minions.all(),
       lastSeenMs: (node) => minions.lastSeenMs(node),
       drop: (node) => {
         for (const socket of ctx.getWebSockets(`n:${node}`)) socket.close(4002, 'silent for too long');
@@ -231,9 +233,10 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
       log: (entry) => console.log(JSON.stringify({ cluster: name, ...entry })),
     });
     const { registry, store, catalog } = plane;
-    const rounds = createNodeRounds(liveness);
-    // Whoever is connected is watched over, even if the platform gave up on an alarm that failed too often.
-    if (this.#alarmMs === null && ctx.getWebSockets(MINION_TAG).length > 0) rounds.watch(nowMs());
+    const rounds = createNodeRounds(liveness, {
+      get: () => ctx.storage.kv.get<number>(CONNECTED_KEY),
+      put: (count) => ctx.storage.kv.put(CONNECTED_KEY, count),
+    });
     const minions = new Minions({
       sockets: ctx,
       reader: store,
@@ -251,6 +254,8 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
       },
       nowMs,
     });
+    // Whoever is connected is watched over, even if the platform gave up on an alarm that failed too often.
+    if (this.#alarmMs === null && ctx.getWebSockets(MINION_TAG).length > 0) rounds.arriving(nowMs());
     const watches = new Watches({
       sockets: ctx,
       reader: store,
@@ -305,6 +310,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
   /** After each turn: a step of compaction when enough was written, and the alarm for what is due later. */
   async #endTurn({ plane, rounds }: Parts): Promise<void> {
     const { transactions } = plane.store;
+    rounds.settle();
     // A turn that only read leaves nothing to see to.
     if (transactions === this.#endedAt) return;
     this.#endedAt = transactions;

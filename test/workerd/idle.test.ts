@@ -7,10 +7,11 @@ import { afterEach, expect, test } from 'vitest';
 import type { Node } from '../../shared/api/core.ts';
 import type { KubeList } from '../../shared/api/meta.ts';
 import { HEARTBEAT_MS, PONG } from '../../shared/link/protocol.ts';
+import { adminClaims } from '../../worker/http/tokens.ts';
 import { eventually } from '../support/eventually.ts';
 import type { FakeMinion } from '../support/fake-minion.ts';
 import type { Usage } from '../support/meter.ts';
-import { bindings, TestApi } from './support/api.ts';
+import { bindings, TestApi, tokenOf } from './support/api.ts';
 import { fakeMinion } from './support/fake-minions.ts';
 import { SimulatedCluster } from './support/simulated-time.ts';
 
@@ -27,9 +28,9 @@ interface Minions {
   beat(cluster: SimulatedCluster, ...nodes: string[]): Promise<void>;
 }
 
-async function join(api: TestApi): Promise<Minions> {
+async function join(api: TestApi, names = NODES): Promise<Minions> {
   const answered = new Map<string, () => void>();
-  const all = NODES.map((node) => fakeMinion(api, node, { onText: (text) => text === PONG && answered.get(node)?.() }));
+  const all = names.map((node) => fakeMinion(api, node, { onText: (text) => text === PONG && answered.get(node)?.() }));
   await eventually('every minion has its first delta', () => all.every((minion) => minion.applied > 0));
   return {
     all,
@@ -61,29 +62,74 @@ const readiness = async (api: TestApi) => {
   );
 };
 
+/** @returns how many alarms there were */
+async function passWithHeartbeats(cluster: SimulatedCluster, minions: Minions, ms: number): Promise<number> {
+  let alarms = 0;
+  for (let passedMs = 0; passedMs < ms; passedMs += HEARTBEAT_MS) {
+    await minions.beat(cluster, ...minions.all.map(({ node }) => node));
+    alarms += await cluster.pass(HEARTBEAT_MS);
+  }
+  return alarms;
+}
+
 test('an idle cluster with three minions costs an alarm every 40 s, and no row but the alarm’s own', async (context) => {
   const api = new TestApi('idle');
   const cluster = await SimulatedCluster.start(api);
   simulated = cluster;
   const minions = await join(api);
-  const passWithHeartbeats = async (ms: number): Promise<number> => {
-    let alarms = 0;
-    for (let passedMs = 0; passedMs < ms; passedMs += HEARTBEAT_MS) {
-      await minions.beat(cluster, ...NODES);
-      alarms += await cluster.pass(HEARTBEAT_MS);
-    }
-    return alarms;
-  };
   // The first alarm belongs to the join.
-  await passWithHeartbeats(GRACE_MS);
+  await passWithHeartbeats(cluster, minions, GRACE_MS);
   await quiet(cluster);
-  const alarms = await passWithHeartbeats(MINUTES * 60_000);
+  const alarms = await passWithHeartbeats(cluster, minions, MINUTES * 60_000);
   const used: Usage = cluster.meter.take();
   (context.task.meta as { usage?: Usage }).usage = used;
   expect(alarms).toBeLessThanOrEqual((MINUTES * 60_000) / GRACE_MS);
   expect(alarms).toBeGreaterThan(0);
   expect(used).toMatchObject({ requests: 0, messages: 0, closes: 0, alarms, alarmsSet: alarms, rowsWritten: alarms });
   expect(await readiness(api)).toEqual(['m1 True', 'm2 True', 'm3 True']);
+});
+
+test('a hundred minions cost what ten cost, and ten open watches nothing', async (context) => {
+  const used: Record<string, Usage> = {};
+  for (const count of [10, 100]) {
+    const api = new TestApi(`idle-${count}`);
+    const cluster = await SimulatedCluster.start(api);
+    simulated = cluster;
+    const minions = await join(
+      api,
+      Array.from({ length: count }, (_, index) => `m${index}`),
+    );
+    const watches = await Promise.all(
+      Array.from({ length: 10 }, () => api.fetch('GET', '/api/v1/configmaps?watch=1&resourceVersion=0')),
+    );
+    await passWithHeartbeats(cluster, minions, 2 * GRACE_MS);
+    await quiet(cluster);
+    await passWithHeartbeats(cluster, minions, MINUTES * 60_000);
+    used[count] = cluster.meter.take();
+    await Promise.all(watches.map((each) => each.body?.cancel()));
+    for (const minion of minions.all) await minion.stop();
+    cluster.dispose();
+  }
+  (context.task.meta as { used?: typeof used }).used = used;
+  expect(used[100]).toEqual(used[10]);
+  expect(used[100]).toMatchObject({ requests: 0, messages: 0 });
+  expect(used[100]?.rowsRead).toBeLessThanOrEqual(60 * (used[100]?.alarms ?? 0));
+});
+
+test('a flood of requests without a token that holds wakes nothing', async () => {
+  const api = new TestApi('flood');
+  const cluster = await SimulatedCluster.start(api);
+  simulated = cluster;
+  await api.code('GET', '/api/v1/nodes');
+  await quiet(cluster);
+  const paths = ['/api/v1/nodes', '/apis', '/openapi/v3', '/v3/kv/range', '/api/v1/namespaces/default/pods?watch=1'];
+  const tokens = [undefined, 'nonsense', 'a.b.c', await tokenOf(adminClaims('another'))];
+  const codes = new Set<number>();
+  for (let round = 0; round < 50; round++) {
+    for (const path of paths) for (const token of tokens) codes.add(await api.code('GET', path, { token }));
+  }
+  expect([...codes].sort()).toEqual([401, 403]);
+  expect(cluster.meter.take()).toMatchObject({ requests: 0, rowsRead: 0, rowsWritten: 0 });
 });
 
 test('a minion that falls silent meanwhile is found when its grace period is over', async () => {

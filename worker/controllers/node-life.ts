@@ -24,20 +24,25 @@ export interface NodeLife {
 }
 
 /** @param enqueue puts work on a queue in the transaction that is open. */
-export function createNodeLife(enqueue: Transaction['enqueue'], rounds: Pick<NodeRounds, 'watch'>): NodeLife {
+export function createNodeLife(
+  enqueue: Transaction['enqueue'],
+  rounds: Pick<NodeRounds, 'arriving' | 'left'>,
+): NodeLife {
   return {
     allocatePodCIDR: freeNodeCIDR,
     returned(objects, node) {
-      rounds.watch(objects.nowMs);
+      rounds.arriving(objects.nowMs);
       enqueue(NODE_QUEUE, keyOf(node), objects.nowMs);
     },
     goodbye(objects, nodeName, reason) {
+      rounds.left();
       const node = objects.get(NODES, '', nodeName);
       if (node === undefined) return;
       const conditions = stoppedConditions(node, reason, objects.nowMs);
       objects.updateStatus(NODES, { ...node, status: { ...node.status, conditions } });
     },
     socketLost(objects, nodeName) {
+      rounds.left();
       enqueue(NODE_QUEUE, lostKey(nodeName), objects.nowMs + RECONNECT_MS);
     },
   };

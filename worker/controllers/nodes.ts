@@ -25,7 +25,7 @@ import {
   taintsOf,
   unknownConditions,
 } from './node-conditions.ts';
-import type { Surroundings } from './surroundings.ts';
+import type { Liveness, Surroundings } from './surroundings.ts';
 
 export const NODE_QUEUE = 'node';
 export const lostKey = (name: string): string => `lost/${name}`;
@@ -67,7 +67,7 @@ export function createNodes({ liveness }: Pick<Surroundings, 'liveness'>): Contr
     reconcile(key, context) {
       const { namespace: kind, name } = splitKey(key);
       if (kind === 'lost') reconcileLost(name, context);
-      else reconcileNode(name, context.objects);
+      else reconcileNode(name, context, liveness);
     },
   };
 }
@@ -77,9 +77,11 @@ export function markUnreachable(node: Node, objects: Objects): void {
   objects.updateStatus(NODES, { ...node, status: { ...node.status, conditions } });
 }
 
-function reconcileNode(name: string, objects: Objects): void {
+function reconcileNode(name: string, { objects, enqueue }: ReconcileContext, liveness: Liveness): void {
   const node = objects.get(NODES, '', name);
   if (node === undefined) return;
+  // Somebody else wrote it, or its minion is on its way: it has as long as one that fell silent.
+  if (!liveness.connected(name) && !isUnreachable(node) && !hasSaidGoodbye(node)) enqueue(lostKey(name), GRACE_MS);
   const taints = taintsOf(node, objects.nowMs);
   if (!isEqual(taints, node.spec.taints ?? [])) {
     const { taints: _before, ...spec } = node.spec;

@@ -7,7 +7,10 @@ import type { CertificateAuthority } from './certificate-authority.ts';
 
 /** What the sockets tell of a minion. Looks at sockets and their attachments only; nothing is stored. */
 export interface Liveness {
+  /** Also while its hello is being answered. */
   connected(node: string): boolean;
+  /** Everybody whose hello was answered, and when they were last heard from. */
+  minions(): ReadonlyMap<string, number>;
   /**
    * When the minion was last heard from (any message or heartbeat), also shortly after its socket broke, as far as this
    * instance of the object knows; undefined when it does not know.

@@ -43,8 +43,8 @@ interface Attachment {
   /** Of the token; undefined when it names no machine. */
   machineId?: string;
   connectedMs: number;
-  /** joining: no hello yet. joined: gets deltas. left: goodbye, refused or replaced; its end is no loss. */
-  phase: 'joining' | 'joined' | 'left';
+  /** joining: no hello yet. welcoming: being answered. joined: gets deltas. left: goodbye, refused or replaced; its end is no loss. */
+  phase: 'joining' | 'welcoming' | 'joined' | 'left';
   acknowledged?: { epoch: string; revision: number };
 }
 
@@ -127,9 +127,19 @@ export class Minions {
     }
   }
 
-  /** Whether the minion's control socket is up and welcomed. */
+  /** Whether the minion's control socket is up, and welcomed or about to be. */
   connected(node: string): boolean {
-    return this.joined(node).length > 0;
+    return this.open(nodeTag(node)).some(([, { phase }]) => phase === 'welcoming' || phase === 'joined');
+  }
+
+  /** Who is joined, and when each was last heard from. */
+  all(): Map<string, number> {
+    const found = new Map<string, number>();
+    for (const [socket, link] of this.open(MINION_TAG)) {
+      if (link.phase !== 'joined') continue;
+      found.set(link.node, Math.max(this.heardMs(socket, link), found.get(link.node) ?? 0));
+    }
+    return found;
   }
 
   /** When the minion was last heard from; undefined when this instance does not know. */
@@ -162,6 +172,7 @@ export class Minions {
     if (link.machineId !== undefined && link.machineId !== hello.machineId) {
       throw forbidden({ group: '', resource: 'nodes' }, node, 'the token was given to another machine');
     }
+    save(socket, { ...link, phase: 'welcoming' });
     const written = this.parts.transact((objects) => registerNode(objects, hello, this.parts.nodes));
     for (const old of this.joined(node)) if (old !== socket) this.leave(old, CLOSE.replaced, 'connected anew');
     this.lastSeen.delete(node);
@@ -239,9 +250,15 @@ export class Minions {
   }
 
   private joined(node?: string): WebSocket[] {
-    return this.parts.sockets
-      .getWebSockets(node === undefined ? MINION_TAG : nodeTag(node))
-      .filter((socket) => socket.readyState === WebSocket.OPEN && attachmentOf(socket)?.phase === 'joined');
+    const sockets = this.open(node === undefined ? MINION_TAG : nodeTag(node));
+    return sockets.filter(([, { phase }]) => phase === 'joined').map(([socket]) => socket);
+  }
+
+  private open(tag: string): [WebSocket, Attachment][] {
+    return this.parts.sockets.getWebSockets(tag).flatMap((socket): [WebSocket, Attachment][] => {
+      const link = socket.readyState === WebSocket.OPEN ? attachmentOf(socket) : undefined;
+      return link === undefined ? [] : [[socket, link]];
+    });
   }
 
   private heardMs(socket: WebSocket, link: Attachment | undefined): number {

@@ -28,6 +28,8 @@ export interface TestPlane {
   log: Record<string, unknown>[];
   /** One transaction of the control plane itself, and the work that it causes. */
   do<T>(body: (objects: Objects) => Synchronous<T>): T;
+  /** What a minion's hello writes; then it is connected. */
+  hello<T>(name: string, body: (objects: Objects) => Synchronous<T>): T;
   /** Moves the clock on, alarm by alarm, and does what becomes due. */
   pass(ms: number): void;
   runDue(): Turn;
@@ -45,16 +47,23 @@ export interface PlaneOptions {
 
 /** The platform keeps an object's alarm, as it keeps its database. */
 const ALARMS = new WeakMap<NodeSql, number>();
+/** And what else it was given to keep. */
+const CONNECTED = new WeakMap<NodeSql, number>();
 
 export function controlPlane(options: PlaneOptions = {}): TestPlane {
   const random = seededRandom(options.seed ?? 1);
   const sql = options.sql ?? nodeSql();
   const liveness: Liveness = {
-    connected: (name) => plane.sockets.has(name),
+    connected: (name) => plane.sockets.has(name) || welcoming === name,
+    minions: () => plane.sockets,
     lastSeenMs: (name) => plane.sockets.get(name),
     drop: (name) => plane.dropped.push(name),
   };
-  const rounds = createNodeRounds(liveness);
+  let welcoming: string | undefined;
+  const rounds = createNodeRounds(liveness, {
+    get: () => CONNECTED.get(sql),
+    put: (count) => CONNECTED.set(sql, count),
+  });
   const { store, registry, runner } = createControlPlane({
     sql,
     nowMs: () => plane.nowMs,
@@ -73,6 +82,7 @@ export function controlPlane(options: PlaneOptions = {}): TestPlane {
     log: (entry) => plane.log.push(entry),
   });
   const setAlarm = (): void => {
+    rounds.settle();
     const due = [ALARMS.get(sql), store.nextDueMs(), rounds.dueMs()].filter((each) => each !== undefined);
     if (due.length > 0) ALARMS.set(sql, Math.min(...due));
   };
@@ -90,6 +100,14 @@ export function controlPlane(options: PlaneOptions = {}): TestPlane {
     ),
     do(body) {
       const value = registry.asSystem((objects) => body(objects));
+      setAlarm();
+      return value;
+    },
+    hello(name, body) {
+      welcoming = name;
+      const value = registry.asSystem((objects) => body(objects));
+      welcoming = undefined;
+      plane.sockets.set(name, plane.nowMs);
       setAlarm();
       return value;
     },
@@ -115,9 +133,8 @@ export function controlPlane(options: PlaneOptions = {}): TestPlane {
 
 /** A minion that is connected and ready. */
 export function addNode(plane: TestPlane, name: string, more: Parameters<typeof node>[1] = {}): Node {
-  plane.sockets.set(name, plane.nowMs);
   const { metadata, spec, status } = node(name, more);
-  return plane.do((objects) => {
+  return plane.hello(name, (objects) => {
     const created = objects.create(NODES, {
       apiVersion: 'v1',
       kind: 'Node',

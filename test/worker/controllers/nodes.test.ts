@@ -30,10 +30,9 @@ function lose(plane: TestPlane, name: string): void {
 }
 
 function comeBack(plane: TestPlane, name: string): void {
-  plane.sockets.set(name, plane.nowMs);
   const node = nodeOf(plane, name);
   const conditions = [{ type: 'Ready', status: 'True' as const, reason: 'KubeletReady' }];
-  plane.do((objects) => {
+  plane.hello(name, (objects) => {
     const updated = objects.updateStatus(NODES, { ...node, status: { ...node.status, conditions } });
     plane.life.returned(objects, updated);
   });
@@ -110,6 +109,26 @@ describe('a minion', () => {
     plane.pass(25_000);
     expect(readyOf(plane, 'm1')).toBe('Unknown');
     expect(plane.dropped).toEqual(['m1']);
+  });
+
+  test('whose socket ends without a word is missed in the next round, whoever comes meanwhile', () => {
+    const plane = controlPlane();
+    for (const name of ['m1', 'm2']) addNode(plane, name);
+    beat(plane, 60, 'm1', 'm2');
+    // The instance that was to hear it is no more.
+    plane.sockets.delete('m1');
+    addNode(plane, 'm3');
+    beat(plane, 60, 'm2', 'm3');
+    expect(['m1', 'm2', 'm3'].map((name) => readyOf(plane, name))).toEqual(['Unknown', 'True', 'True']);
+  });
+
+  test('that was written by hand and never comes is found out', () => {
+    const plane = controlPlane();
+    plane.do((objects) =>
+      objects.create(NODES, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'nobody' }, spec: {} }),
+    );
+    plane.pass(60_000);
+    expect(readyOf(plane, 'nobody')).toBe('Unknown');
   });
 
   test('that comes back is untainted, and its pods are ready again', () => {
