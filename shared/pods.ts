@@ -46,17 +46,52 @@ function raise(into: Amounts, atLeast: Amounts): void {
   for (const [name, amount] of Object.entries(atLeast)) into[name] = Math.max(into[name] ?? 0, amount);
 }
 
+const RESIZE_PENDING = 'PodResizePending';
+
+/** What it asks for is more than its node could ever give. */
+const isInfeasible = (pod: Pick<Pod, 'status'>): boolean => {
+  const pending = conditionOf(pod, RESIZE_PENDING);
+  return pending?.status === 'True' && pending.reason === 'Infeasible';
+};
+
+/**
+ * Amounts that count for one of a pod's containers: what it asks for, or what it was granted or still has where that is
+ * more, for while a resize is under way both have to fit. Source: KEP-1287; component-helpers, determineContainerReqs.
+ */
+export function countedAmounts(
+  pod: Pick<Pod, 'spec' | 'status'>,
+  container: Container,
+  which: 'requests' | 'limits',
+): Record<string, string> {
+  const asked = container.resources?.[which] ?? {};
+  const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
+  const status = [...containerStatuses, ...initContainerStatuses].find((each) => each.name === container.name);
+  if (status?.resources === undefined) return asked;
+  const had = [status.resources[which] ?? {}, which === 'requests' ? (status.allocatedResources ?? {}) : {}];
+  return largestOf(isInfeasible(pod) ? had : [asked, ...had]);
+}
+
+function largestOf(all: readonly Record<string, string>[]): Record<string, string> {
+  const most: Record<string, string> = {};
+  for (const [name, amount] of all.flatMap((each) => Object.entries(each))) {
+    const known = most[name];
+    if (known === undefined || compareQuantities(amount, known) > 0) most[name] = amount;
+  }
+  return most;
+}
+
 /**
  * What a pod asks of its node: containers and sidecars together, or the largest init container (with the sidecars started
  * before it) where that is more; then the overhead. Source: kubernetes component-helpers, resource.PodRequests.
  */
-function totalOf(spec: PodSpec & { overhead?: Record<string, string> }, which: 'requests' | 'limits'): Amounts {
+function totalOf(pod: Pick<Pod, 'spec' | 'status'>, which: 'requests' | 'limits'): Amounts {
+  const { spec } = pod;
   const total: Amounts = {};
-  for (const container of spec.containers) add(total, amountsOf(container.resources?.[which]));
+  for (const container of spec.containers) add(total, amountsOf(countedAmounts(pod, container, which)));
   const sidecars: Amounts = {};
   const largest: Amounts = {};
   for (const container of spec.initContainers ?? []) {
-    const own = amountsOf(container.resources?.[which]);
+    const own = amountsOf(isSidecar(container) ? countedAmounts(pod, container, which) : container.resources?.[which]);
     if (isSidecar(container)) {
       add(total, own);
       add(sidecars, own);
@@ -72,8 +107,26 @@ function totalOf(spec: PodSpec & { overhead?: Record<string, string> }, which: '
   return total;
 }
 
-export const requestsOf = (pod: Pick<Pod, 'spec'>): Amounts => totalOf(pod.spec, 'requests');
-export const limitsOf = (pod: Pick<Pod, 'spec'>): Amounts => totalOf(pod.spec, 'limits');
+/** Without a status: what the spec alone asks for. */
+export const requestsOf = (pod: Pick<Pod, 'spec' | 'status'>): Amounts => totalOf(pod, 'requests');
+export const limitsOf = (pod: Pick<Pod, 'spec' | 'status'>): Amounts => totalOf(pod, 'limits');
+
+/** Whether what the minion says of a pod's resources leaves what the pod counts for as it was. */
+export function countsTheSame(pod: Pod, previous: Pod): boolean {
+  if (pod.status === previous.status) return true;
+  const seen = (each: Pod) => {
+    const { containerStatuses = [], initContainerStatuses = [] } = each.status ?? {};
+    const had = [...containerStatuses, ...initContainerStatuses].map((status) => [
+      status.name,
+      status.allocatedResources,
+      status.resources,
+    ]);
+    return JSON.stringify([isInfeasible(each), had]);
+  };
+  if (seen(pod) === seen(previous)) return true;
+  const counted = (each: Pod) => JSON.stringify([requestsOf(each), limitsOf(each)]);
+  return counted(pod) === counted(previous);
+}
 
 const QOS_RESOURCES = ['cpu', 'memory'];
 

@@ -162,6 +162,14 @@ export interface Container {
   tty?: boolean;
   terminationMessagePath?: string;
   terminationMessagePolicy?: 'File' | 'FallbackToLogsOnError';
+  /** Whether cpu or memory can be resized while the container runs; unsaid is NotRequired. */
+  resizePolicy?: { resourceName: string; restartPolicy: string }[];
+}
+
+/** Joins a pod that runs, for somebody who looks into it; never restarted. */
+export interface EphemeralContainer extends Container {
+  /** Whose processes it sees. */
+  targetContainerName?: string;
 }
 
 export interface Toleration {
@@ -213,6 +221,7 @@ export interface TopologySpreadConstraint {
 export interface PodSpec {
   containers: Container[];
   initContainers?: Container[];
+  ephemeralContainers?: EphemeralContainer[];
   volumes?: Volume[];
   restartPolicy?: 'Always' | 'OnFailure' | 'Never';
   terminationGracePeriodSeconds?: number;
@@ -291,6 +300,10 @@ export interface ContainerStatus {
   imageID: string;
   containerID?: string;
   started?: boolean;
+  /** What the minion has granted of the requests. */
+  allocatedResources?: Record<string, string>;
+  /** What the container really has. */
+  resources?: ResourceRequirements;
 }
 
 export interface PodCondition extends Condition {

@@ -5,7 +5,7 @@
 import type { Container, LimitRange, LimitRangeItem, PersistentVolumeClaim, Pod } from '../../shared/api/core.ts';
 import { forbidden } from '../../shared/errors.ts';
 import { compareQuantities, quantityMilliValue } from '../../shared/quantity.ts';
-import { type Admission, type AdmissionPlugin, isOf } from './plugin.ts';
+import { type Admission, type AdmissionPlugin, isOf, isResize } from './plugin.ts';
 import { type Quantities, resourcesOfPod } from './quota-usage.ts';
 
 const ANNOTATION = 'kubernetes.io/limit-ranger';
@@ -115,7 +115,7 @@ function problemsOf(item: LimitRangeItem, draft: Pod | PersistentVolumeClaim): s
     return [...(spec.containers ?? []), ...(spec.initContainers ?? [])].flatMap((each) => check(askedBy(each)));
   }
   if (item.type !== 'Pod') return [];
-  return check({ requests: resourcesOfPod(spec, 'requests'), limits: resourcesOfPod(spec, 'limits') });
+  return check({ requests: resourcesOfPod({ spec }, 'requests'), limits: resourcesOfPod({ spec }, 'limits') });
 }
 
 /** Go's aggregate of errors: one as it is, several in brackets, each once. */
@@ -127,12 +127,13 @@ export function aggregated(problems: readonly string[]): string {
 export const limitRanger: AdmissionPlugin = {
   name: 'LimitRanger',
   admit(admission) {
-    if (admission.operation !== 'CREATE' || !isOf(admission, 'Pod') || admission.draft === undefined) return;
+    const asks = admission.operation === 'CREATE' ? isOf(admission, 'Pod') : isResize(admission);
+    if (!asks || admission.draft === undefined) return;
     setDefaults(admission.draft as Pod, limitRangesOf(admission));
   },
   validate(admission) {
     const { operation, draft, definition } = admission;
-    const isPod = isOf(admission, 'Pod') && operation === 'CREATE';
+    const isPod = operation === 'CREATE' ? isOf(admission, 'Pod') : isResize(admission);
     const isClaim = isOf(admission, 'PersistentVolumeClaim') && operation !== 'DELETE';
     if ((!isPod && !isClaim) || draft === undefined) return;
     const items = limitRangesOf(admission).flatMap((range) => range.spec.limits ?? []);

@@ -70,6 +70,10 @@ export interface AdmissionPlugin {
   validate?(admission: Admission): void;
 }
 
+/** Whether a pod's resources change in place: bounds and quotas hold for that too. */
+export const isResize = ({ definition: { identity }, subresource, operation }: Admission): boolean =>
+  operation === 'UPDATE' && subresource === 'resize' && identity.group === '' && identity.kind === 'Pod';
+
 /** Whether the write is of this kind itself, of the core group unless another is named; none of its subresources. */
 export const isOf = ({ definition, subresource }: Admission, kind: string, group = ''): boolean =>
   definition.identity.kind === kind && definition.identity.group === group && subresource === '';

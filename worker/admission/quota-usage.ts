@@ -11,7 +11,7 @@ import type {
   Service,
 } from '../../shared/api/core.ts';
 import { groupResourceOf, type Identity, type KubeObject } from '../../shared/api/meta.ts';
-import { isSidecar, isTerminal, qosClassOf } from '../../shared/pods.ts';
+import { countedAmounts, isSidecar, isTerminal, qosClassOf } from '../../shared/pods.ts';
 import { addQuantities, compareQuantities } from '../../shared/quantity.ts';
 
 export type Quantities = Record<string, string>;
@@ -36,14 +36,15 @@ function largest(left: Quantities, right: Quantities): Quantities {
   return most;
 }
 
-/** As `requestsOf` of shared/pods, in the spelling that the pod has. */
-export function resourcesOfPod(spec: PodSpec, which: 'requests' | 'limits'): Quantities {
+/** As `requestsOf` of shared/pods, in the spelling that the pod has. Without a status: what the spec alone asks for. */
+export function resourcesOfPod(pod: Pick<Pod, 'spec' | 'status'>, which: 'requests' | 'limits'): Quantities {
+  const { spec } = pod;
   let total: Quantities = {};
-  for (const container of spec.containers ?? []) total = addAll(total, container.resources?.[which] ?? {});
+  for (const container of spec.containers ?? []) total = addAll(total, countedAmounts(pod, container, which));
   let sidecars: Quantities = {};
   let peak: Quantities = {};
   for (const container of spec.initContainers ?? []) {
-    const own = container.resources?.[which] ?? {};
+    const own = isSidecar(container) ? countedAmounts(pod, container, which) : (container.resources?.[which] ?? {});
     if (isSidecar(container)) {
       total = addAll(total, own);
       sidecars = addAll(sidecars, own);
@@ -61,11 +62,11 @@ function usageOfPod(pod: Pod): Quantities {
   // Kubernetes: a pod that has ended takes nothing but its place among the objects.
   if (isTerminal(pod)) return usage;
   usage.pods = '1';
-  for (const [name, amount] of Object.entries(resourcesOfPod(pod.spec, 'requests'))) {
+  for (const [name, amount] of Object.entries(resourcesOfPod(pod, 'requests'))) {
     if (COMPUTE.has(name) || name.startsWith('hugepages-')) usage[name] = amount;
     usage[`requests.${name}`] = amount;
   }
-  for (const [name, amount] of Object.entries(resourcesOfPod(pod.spec, 'limits'))) {
+  for (const [name, amount] of Object.entries(resourcesOfPod(pod, 'limits'))) {
     if (COMPUTE.has(name)) usage[`limits.${name}`] = amount;
   }
   return usage;

@@ -7,7 +7,7 @@ import { type Pod, RESOURCE_QUOTAS, type ResourceQuota } from '../../shared/api/
 import type { KubeObject } from '../../shared/api/meta.ts';
 import { forbidden } from '../../shared/errors.ts';
 import { compareQuantities } from '../../shared/quantity.ts';
-import type { Admission, AdmissionPlugin } from './plugin.ts';
+import { type Admission, type AdmissionPlugin, isResize } from './plugin.ts';
 import { addAll, inScope, onlyNames, type Quantities, subtractAll, totalUsage, usageOf } from './quota-usage.ts';
 
 /** Names that every container must say something about once a quota bounds them. */
@@ -75,7 +75,8 @@ export const resourceQuota: AdmissionPlugin = {
   name: 'ResourceQuota',
   validate(admission) {
     const { operation, subresource, namespace, draft, definition, reader } = admission;
-    if (operation === 'DELETE' || subresource !== '' || namespace === '' || draft === undefined) return;
+    if (operation === 'DELETE' || namespace === '' || draft === undefined) return;
+    if (subresource !== '' && !isResize(admission)) return;
     // Kubernetes: Events are never counted, or a namespace at its quota could not say so.
     if (definition.identity.kind === 'Event') return;
     for (const quota of reader.list('resourcequotas', { namespace }) as ResourceQuota[]) book(admission, quota, draft);

@@ -2,9 +2,9 @@
  * The status of ResourceQuotas: counted afresh when a quota is new or says something else, and when something leaves its
  * namespace or ends. What comes in is booked by admission, in the write's own transaction.
  */
-import { PODS, RESOURCE_QUOTAS, type ResourceQuota } from '../../shared/api/core.ts';
+import { PODS, type Pod, RESOURCE_QUOTAS, type ResourceQuota } from '../../shared/api/core.ts';
 import type { Identity, KubeObject } from '../../shared/api/meta.ts';
-import { isTerminal } from '../../shared/pods.ts';
+import { countsTheSame, isTerminal } from '../../shared/pods.ts';
 import { totalUsage } from '../admission/quota-usage.ts';
 import type { ObjectChange, Objects } from '../registry/objects.ts';
 import { ANY, type Controller, keyOf, source, splitKey } from './controller.ts';
@@ -22,6 +22,10 @@ function identityOf(groupResource: string): Identity {
   return { group: group.join('.'), version: '', resource, kind: '', namespaced: true };
 }
 
+/** It has ended, or a resize of it has come to something. */
+const takesLess = (pod: Pod, previous: Pod): boolean =>
+  !isTerminal(previous) && (isTerminal(pod) || !countsTheSame(pod, previous));
+
 function left({ type, identity, object }: ObjectChange, objects: Objects): string[] {
   if (type !== 'DELETED' || UNCOUNTED.has(identity.kind)) return [];
   return quotasOf(objects, object.metadata.namespace);
@@ -34,7 +38,7 @@ export const resourceQuotas: Controller = {
       type === 'ADDED' || (type === 'MODIFIED' && !isEqual(object.spec, previous?.spec)) ? [keyOf(object)] : [],
     ),
     source(PODS, ({ type, object, previous }, objects) =>
-      type === 'MODIFIED' && isTerminal(object) && previous !== undefined && !isTerminal(previous)
+      type === 'MODIFIED' && previous !== undefined && takesLess(object, previous)
         ? quotasOf(objects, object.metadata.namespace)
         : [],
     ),

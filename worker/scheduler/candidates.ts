@@ -11,7 +11,7 @@
  * - Until then, what the transaction touched is remembered, and forgotten when it did not come to be.
  */
 import { NODES, type Node, PODS, type Pod } from '../../shared/api/core.ts';
-import { type Amounts, amountsOf, isTerminal, isTerminating } from '../../shared/pods.ts';
+import { type Amounts, amountsOf, countsTheSame, isTerminal, isTerminating } from '../../shared/pods.ts';
 import type { ObjectChange, Objects } from '../registry/objects.ts';
 import { REPELS, repels } from '../resources/pods.ts';
 import type { Candidate, PlacedPod, Repelling, SeenNode } from './plugin.ts';
@@ -218,8 +218,9 @@ const weighsTheSame = (pod: Pod, previous: Pod): boolean =>
   pod.spec.nodeName === previous.spec.nodeName &&
   weighs(pod) === weighs(previous) &&
   JSON.stringify(pod.metadata.labels) === JSON.stringify(previous.metadata.labels) &&
-  // Requests change only with the spec (in-place resize), and then the generation grows.
-  pod.metadata.generation === previous.metadata.generation;
+  // Requests change with the spec, and then the generation grows; or with what a resize comes to.
+  pod.metadata.generation === previous.metadata.generation &&
+  countsTheSame(pod, previous);
 
 function addPod(load: Load, pod: Pod): void {
   if (!weighs(pod)) return;

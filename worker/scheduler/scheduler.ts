@@ -5,6 +5,7 @@
  * Source: https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/
  */
 import { NAMESPACES, NODES, type Node, PODS, type Pod, type PodCondition } from '../../shared/api/core.ts';
+import { countsTheSame, requestsOf } from '../../shared/pods.ts';
 import { formatTime } from '../../shared/time.ts';
 import { type Controller, keyOf, type ReconcileContext, source, splitKey } from '../controllers/controller.ts';
 import type { ObjectChange, Objects } from '../registry/objects.ts';
@@ -78,7 +79,8 @@ function pendingInOrder(objects: Objects): Pod[] {
 
 function keysOfPod({ type, object, previous }: ObjectChange<Pod>, objects: Objects): string[] {
   const held = (pod: Pod | undefined) => pod !== undefined && (pod.spec.nodeName ?? '') !== '' && weighs(pod);
-  const released = type === 'DELETED' ? held(previous ?? object) : held(previous) && !held(object);
+  const released =
+    type === 'DELETED' ? held(previous ?? object) : held(previous) && (!held(object) || shrank(object, previous));
   if (released) return hasPending(objects) ? [EVERY] : [];
   if (type === 'DELETED' || !isPending(object)) return [];
   // Its own conditions are no news to the scheduler.
@@ -88,6 +90,13 @@ function keysOfPod({ type, object, previous }: ObjectChange<Pod>, objects: Objec
     isGated(object) !== isGated(previous) ||
     JSON.stringify(object.metadata.labels) !== JSON.stringify(previous.metadata.labels);
   return isNews ? [keyOf(object)] : [];
+}
+
+/** A resize has left room on its node. */
+function shrank(pod: Pod, previous: Pod | undefined): boolean {
+  if (previous === undefined || countsTheSame(pod, previous)) return false;
+  const [now, before] = [requestsOf(pod), requestsOf(previous)];
+  return Object.entries(before).some(([name, amount]) => (now[name] ?? 0) < amount);
 }
 
 /** Whether nothing changed that a scheduling rule reads: conditions, addresses and heartbeats are not among that. */
