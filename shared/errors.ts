@@ -162,6 +162,12 @@ export const duplicateValue = (field: string, value: unknown): StatusCause => ({
   field,
 });
 
+export const notFoundValue = (field: string, value: unknown): StatusCause => ({
+  reason: 'FieldValueNotFound',
+  message: `Not found: ${JSON.stringify(value)}`,
+  field,
+});
+
 export const tooLongValue = (field: string, max: number): StatusCause => ({
   reason: 'FieldValueTooLong',
   message: `Too long: may not be more than ${max} bytes`,

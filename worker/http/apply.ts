@@ -8,7 +8,7 @@ import { badRequest, StatusError } from '../../shared/errors.ts';
 import type { JsonMap } from '../registry/apply/typed.ts';
 import { applyConfiguration } from '../registry/apply.ts';
 import type { Updated } from '../registry/update.ts';
-import type { JsonObject } from '../resources/definition.ts';
+import type { JsonObject, SpecPart } from '../resources/definition.ts';
 import { checkFields } from '../resources/fields.ts';
 import { JsonSyntaxError, scanJson } from '../resources/json-scan.ts';
 import type { Schema } from '../resources/schemas.ts';
@@ -73,11 +73,11 @@ export async function readConfig(
   return value;
 }
 
-/** An apply of the object itself or of its status. */
+/** An apply of the object itself or of a part of it. */
 export async function applyObject(
   exchange: Exchange,
   options: WriteOptions,
-  subresource: 'status' | '',
+  subresource: 'status' | SpecPart | '',
 ): Promise<Updated> {
   const { served, namespace, info } = exchange;
   const asked = await readConfig(exchange, options.fieldValidation, served.schema, served.identity);

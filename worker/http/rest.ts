@@ -10,7 +10,7 @@ import { create } from '../registry/create.ts';
 import { deleteCollection, deletedStatus, deleteObject, validateDeleteOptions } from '../registry/delete.ts';
 import { requireKind } from '../registry/metadata.ts';
 import { parseSelection } from '../registry/selection.ts';
-import { update } from '../registry/update.ts';
+import { type ObjectPart, update } from '../registry/update.ts';
 import type { Catalog, ServedResource } from '../resources/catalog.ts';
 import { decodeBody } from '../resources/decode.ts';
 import type { JsonObject } from '../resources/definition.ts';
@@ -115,7 +115,7 @@ async function onObject(exchange: Exchange): Promise<Response> {
 }
 
 const partOf =
-  (part: 'status' | 'finalize' | 'approval', verbs: readonly string[]): Answer =>
+  (part: ObjectPart, verbs: readonly string[]): Answer =>
   (exchange) => {
     const { verb } = exchange.info;
     if (!verbs.includes(verb)) throw methodRefused();
@@ -127,6 +127,8 @@ const SUBRESOURCES: Record<string, Answer> = {
   status: partOf('status', ['get', 'update', 'patch']),
   finalize: partOf('finalize', ['update']),
   approval: partOf('approval', ['get', 'update', 'patch']),
+  ephemeralcontainers: partOf('ephemeralcontainers', ['get', 'update', 'patch']),
+  resize: partOf('resize', ['get', 'update', 'patch']),
   scale: onScale,
   binding: onBinding,
   eviction: onEviction,
@@ -170,7 +172,7 @@ async function onCreate(exchange: Exchange): Promise<Response> {
   return objectAnswer(exchange.read, served, written.text, form, info.query, 201);
 }
 
-async function onUpdate(exchange: Exchange, subresource: 'status' | 'finalize' | 'approval' | ''): Promise<Response> {
+async function onUpdate(exchange: Exchange, subresource: ObjectPart | ''): Promise<Response> {
   const { request, info, served, namespace } = exchange;
   const form = formOf(exchange, TABLE_FORMS);
   const options = parseWriteOptions(info.query, 'UpdateOptions', userAgentOf(request));
@@ -184,7 +186,7 @@ async function onUpdate(exchange: Exchange, subresource: 'status' | 'finalize' |
   return objectAnswer(exchange.read, served, written.text, form, info.query, written.created ? 201 : 200);
 }
 
-async function onPatch(exchange: Exchange, subresource: 'status' | 'finalize' | 'approval' | ''): Promise<Response> {
+async function onPatch(exchange: Exchange, subresource: ObjectPart | ''): Promise<Response> {
   const { request, info, served, namespace } = exchange;
   const form = formOf(exchange, TABLE_FORMS);
   const type = patchTypeOf(request.headers, served.definition.structural !== undefined);

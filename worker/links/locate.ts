@@ -33,7 +33,8 @@ export function locatePod(objects: Objects, asked: AskedPod): PodLocation {
       );
     }
   }
-  const spec = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find((each) => each.name === container);
+  const { containers, initContainers = [], ephemeralContainers = [] } = pod.spec;
+  const spec = [...containers, ...initContainers, ...ephemeralContainers].find((each) => each.name === container);
   return {
     node,
     // The minion knows a static pod by its own uid, which the mirror carries.
@@ -51,7 +52,8 @@ function containerOf(pod: Pod, asked: string): string {
   const names = pod.spec.containers.map((each) => each.name);
   const initNames = (pod.spec.initContainers ?? []).map((each) => each.name);
   if (asked !== '') {
-    if ([...names, ...initNames].includes(asked)) return asked;
+    const joined = (pod.spec.ephemeralContainers ?? []).map((each) => each.name);
+    if ([...names, ...initNames, ...joined].includes(asked)) return asked;
     throw badRequest(`container ${asked} is not valid for pod ${name}`);
   }
   const [only, ...others] = names;

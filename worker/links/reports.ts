@@ -70,6 +70,9 @@ function applyPod(objects: Objects, node: string, report: PodReport): number | u
   return written.metadata.resourceVersion === before ? undefined : Number(written.metadata.resourceVersion);
 }
 
+/** These are there only as long as the minion says so. */
+const RESIZE_CONDITIONS = ['PodResizePending', 'PodResizeInProgress'];
+
 /** Kubernetes: the kubelet owns its conditions, others keep theirs (PodScheduled, readiness gates). */
 export function mergePodStatus(current: PodStatus | undefined, given: PodStatus): PodStatus {
   const conditions = (given.conditions ?? []).map((condition): PodCondition => {
@@ -77,7 +80,9 @@ export function mergePodStatus(current: PodStatus | undefined, given: PodStatus)
     if (before === undefined || before.status !== condition.status) return condition;
     return { ...condition, lastTransitionTime: before.lastTransitionTime };
   });
-  const others = (current?.conditions ?? []).filter((each) => !conditions.some((own) => own.type === each.type));
+  const others = (current?.conditions ?? []).filter(
+    (each) => !RESIZE_CONDITIONS.includes(each.type) && !conditions.some((own) => own.type === each.type),
+  );
   return {
     ...given,
     ...(given.qosClass === undefined && current?.qosClass ? { qosClass: current.qosClass } : {}),

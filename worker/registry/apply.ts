@@ -5,7 +5,7 @@
  */
 import { apiVersionOf, type KubeObject, type ManagedFieldsEntry } from '../../shared/api/meta.ts';
 import { badRequest, notFound, StatusError } from '../../shared/errors.ts';
-import type { ResourceDefinition } from '../resources/definition.ts';
+import type { ResourceDefinition, SpecPart } from '../resources/definition.ts';
 import { allowedByLastApplied, LAST_APPLIED, withLastApplied } from './apply/last-applied.ts';
 import { type Applied, apply, trackUpdate } from './apply/managed-fields.ts';
 import { blankOf, writeScope } from './apply/tracking.ts';
@@ -14,12 +14,12 @@ import { type Current, readCurrent } from './commit.ts';
 import { create } from './create.ts';
 import { requireKind, requireName, settleNamespace } from './metadata.ts';
 import type { Session } from './session.ts';
-import { type Updated, update } from './update.ts';
+import { partRulesOf, type Updated, update } from './update.ts';
 
 export interface ApplyOptions {
   /** Takes fields from whoever owns them. */
   force: boolean;
-  subresource?: 'status' | '';
+  subresource?: 'status' | SpecPart | '';
   /** The path in whose name fields are owned, where it is none of these (scale). */
   trackedAs?: string;
 }
@@ -62,6 +62,8 @@ export function applyConfiguration(
   });
 }
 
+const IDENTIFYING = ['name', 'namespace', 'uid', 'resourceVersion'];
+
 /** The config as it is laid on: of the right object, without what its path cannot change. */
 function settledConfig(
   definition: ResourceDefinition,
@@ -86,6 +88,13 @@ function settledConfig(
   requireName(metadata, name);
   delete metadata.managedFields;
   const wanted: JsonMap = { ...config, metadata };
+  const rules = partRulesOf(definition, subresource);
+  if (rules !== undefined) {
+    wanted.metadata = Object.fromEntries(
+      Object.entries(metadata).filter(([key]) => IDENTIFYING.includes(key)),
+    ) as JsonMap;
+    wanted.spec = rules.pick((config.spec ?? {}) as JsonMap) as JsonMap;
+  }
   if (definition.subresources.includes('status')) delete wanted[subresource === 'status' ? 'spec' : 'status'];
   return wanted;
 }

@@ -1,6 +1,6 @@
 /**
  * PUT, and what a PATCH turns into once it is applied: an object changes, or one of its parts that has a path of its own
- * (status, finalize). A write that changes nothing keeps its revision and tells nobody.
+ * (status, finalize, resize …). A write that changes nothing keeps its revision and tells nobody.
  */
 
 import type { Namespace, Service } from '../../shared/api/core.ts';
@@ -10,9 +10,10 @@ import {
   type KubeObject,
   type ManagedFieldsEntry,
   type ObjectMeta,
+  type StatusCause,
 } from '../../shared/api/meta.ts';
 import { conflict, invalid, invalidValue, notFound } from '../../shared/errors.ts';
-import type { ResourceDefinition, Subresource } from '../resources/definition.ts';
+import type { PartRules, ResourceDefinition, SpecPart } from '../resources/definition.ts';
 import { validateMetadata, validateMetadataUpdate } from '../resources/metadata-validation.ts';
 import { admit, admitValid } from './admit.ts';
 import { trackChange } from './apply/tracking.ts';
@@ -25,9 +26,12 @@ import { allocateServiceAddresses } from './service-addresses.ts';
 import type { Session } from './session.ts';
 import type { Write } from './write.ts';
 
+/** A path below the object that takes and returns the object, and writes one part of it. */
+export type ObjectPart = 'status' | 'finalize' | 'approval' | SpecPart;
+
 export interface UpdateOptions {
   /** '' is the object itself. */
-  subresource?: Extract<Subresource, 'status' | 'finalize' | 'approval'> | '';
+  subresource?: ObjectPart | '';
   /** The path in whose name fields are written, where it is none of these (scale). */
   trackedAs?: string;
   /** An apply knows already who owns what. */
@@ -60,14 +64,23 @@ export function update(
   }
   requirePreconditions(definition, metadata, current);
   const { subresource = '' } = options;
+  const rules = partRulesOf(definition, subresource);
+  if (rules !== undefined) definition.default?.(incoming);
   const context = { nowMs: session.transaction.nowMs, random: session.parts.random };
   const composed =
     subresource === 'status' || subresource === 'approval'
       ? definition.composePart?.(subresource, incoming, copyJson(current.object), context)
-      : undefined;
+      : rules?.compose(incoming, copyJson(current.object));
   const draft = composeDraft(composed ?? incoming, metadata, definition, current, subresource);
   return { ...write(session, definition, draft, current, options), created: false };
 }
+
+/** Undefined: the path is no part of the spec. */
+export const partRulesOf = (
+  { specParts }: ResourceDefinition,
+  subresource: string,
+): PartRules<KubeObject> | undefined =>
+  Object.hasOwn(specParts ?? {}, subresource) ? specParts?.[subresource as SpecPart] : undefined;
 
 function requirePreconditions(definition: ResourceDefinition, metadata: Partial<ObjectMeta>, current: Current): void {
   const { identity } = definition;
@@ -107,6 +120,9 @@ function composeDraft(
     const finalizers = spec?.finalizers;
     return { ...stored, spec: { ...(stored as Namespace).spec, finalizers } } as Namespace;
   }
+  if (partRulesOf(definition, subresource) !== undefined) {
+    return { ...incoming, ...identified, metadata: partMetadata(settled, stored.metadata) } as WithStatus;
+  }
   const draft = { ...incoming, ...identified, metadata: settled } as WithStatus;
   if (definition.subresources.includes('status')) {
     if (stored.status === undefined) delete draft.status;
@@ -119,6 +135,12 @@ function composeDraft(
 const keepsLabelsFromStatus = ({ identity }: ResourceDefinition): boolean =>
   !(identity.group === '' && (identity.kind === 'Pod' || identity.kind === 'Node'));
 
+/** Kubernetes: a part of the spec brings none of these with it. */
+function partMetadata(settled: ObjectMeta, stored: ObjectMeta): ObjectMeta {
+  const { labels, annotations, finalizers, ownerReferences, deletionTimestamp } = stored;
+  return { ...settled, labels, annotations, finalizers, ownerReferences, deletionTimestamp };
+}
+
 /** What only the server writes, when the client leaves it out. What it writes differently is refused by validation. */
 function settleMetadata(metadata: Partial<ObjectMeta>, stored: ObjectMeta): ObjectMeta {
   const settled = { ...metadata } as ObjectMeta;
@@ -130,6 +152,19 @@ function settleMetadata(metadata: Partial<ObjectMeta>, stored: ObjectMeta): Obje
   settled.generateName = stored.generateName;
   settled.resourceVersion = stored.resourceVersion;
   return settled;
+}
+
+function validatePart(
+  definition: ResourceDefinition,
+  subresource: string,
+  draft: KubeObject,
+  stored: KubeObject,
+): StatusCause[] {
+  if (subresource === 'status' || subresource === 'approval') return definition.validateStatus?.(draft, stored) ?? [];
+  const rules = partRulesOf(definition, subresource);
+  if (rules === undefined && subresource !== '') return [];
+  const causes = definition.validate?.(draft, stored) ?? [];
+  return [...causes, ...((rules ?? { validate: definition.validateUpdate }).validate?.(draft, stored) ?? [])];
 }
 
 const managed = ({ managedFields }: UpdateOptions) => (managedFields === undefined ? {} : { managedFields });
@@ -162,14 +197,16 @@ function write(
     current: stored,
   };
   admit(session, asked);
+  const rules = partRulesOf(definition, subresource);
+  // What admission changed beside the part is dropped, as what a client sends beside it is.
+  if (rules !== undefined) {
+    const metadata = partMetadata(draft.metadata, stored.metadata);
+    Object.assign(draft, rules.compose(draft, copyJson(stored)), { metadata });
+  }
   const causes = [
     ...validateMetadata(definition, draft.metadata),
     ...validateMetadataUpdate(draft.metadata, stored.metadata),
-    ...(subresource === 'status' || subresource === 'approval'
-      ? (definition.validateStatus?.(draft, stored) ?? [])
-      : subresource === ''
-        ? [...(definition.validate?.(draft, stored) ?? []), ...(definition.validateUpdate?.(draft, stored) ?? [])]
-        : []),
+    ...validatePart(definition, subresource, draft, stored),
   ];
   if (causes.length > 0) throw invalid(identity, name, causes);
   admitValid(session, asked);

@@ -1,7 +1,14 @@
 /** Rules for a pod's containers. Source: kubernetes, pkg/apis/core/validation validateContainers, validateInitContainers. */
 import type { Container, ContainerPort, EnvVar, LifecycleHandler, PodSpec, Probe } from '../../shared/api/core.ts';
 import type { StatusCause } from '../../shared/api/meta.ts';
-import { duplicateValue, forbiddenField, invalidValue, notSupported, required } from '../../shared/errors.ts';
+import {
+  duplicateValue,
+  forbiddenField,
+  invalidValue,
+  notFoundValue,
+  notSupported,
+  required,
+} from '../../shared/errors.ts';
 import { isSidecar } from '../../shared/pods.ts';
 import { compareQuantities } from '../../shared/quantity.ts';
 import {
@@ -121,11 +128,7 @@ function validateMounts(container: Container, volumes: ReadonlySet<string>, path
     const causes: StatusCause[] = [];
     if (!mount.name) causes.push(required(`${at}.name`));
     else if (!volumes.has(mount.name)) {
-      causes.push({
-        reason: 'FieldValueNotFound',
-        message: `Not found: ${JSON.stringify(mount.name)}`,
-        field: `${at}.name`,
-      });
+      causes.push(notFoundValue(`${at}.name`, mount.name));
     }
     if (!mount.mountPath) causes.push(required(`${at}.mountPath`));
     if (points.has(mount.mountPath)) causes.push(invalidValue(`${at}.mountPath`, mount.mountPath, 'must be unique'));
@@ -247,6 +250,29 @@ function validateResources(container: Container, path: string): StatusCause[] {
   return causes;
 }
 
+const RESIZABLE = ['cpu', 'memory'];
+const RESIZE_POLICIES = ['NotRequired', 'RestartContainer'];
+
+function validateResizePolicy(policies: Container['resizePolicy'], spec: PodSpec, path: string): StatusCause[] {
+  const seen = new Set<string>();
+  return (policies ?? []).flatMap(({ resourceName, restartPolicy }, index) => {
+    const causes = seen.has(resourceName) ? [duplicateValue(`${path}[${index}]`, resourceName)] : [];
+    seen.add(resourceName);
+    const choices = [
+      [resourceName, RESIZABLE],
+      [restartPolicy, RESIZE_POLICIES],
+    ] as const;
+    for (const [value, supported] of choices) {
+      if (!value) causes.push(required(path));
+      else if (!supported.includes(value)) causes.push(notSupported(path, value, supported));
+    }
+    if (spec.restartPolicy === 'Never' && restartPolicy !== 'NotRequired') {
+      causes.push(invalidValue(path, restartPolicy, "must be 'NotRequired' when `restartPolicy` is 'Never'"));
+    }
+    return causes;
+  });
+}
+
 function validateSecurity(context: Container['securityContext'], path: string): StatusCause[] {
   const causes: StatusCause[] = [];
   for (const field of ['runAsUser', 'runAsGroup'] as const) {
@@ -262,7 +288,8 @@ function validateSecurity(context: Container['securityContext'], path: string): 
   return causes;
 }
 
-function validateContainer(container: Container, spec: PodSpec, path: string): StatusCause[] {
+/** What holds for a container of any kind. */
+export function validateContainer(container: Container, spec: PodSpec, path: string): StatusCause[] {
   const volumes = new Set((spec.volumes ?? []).map((volume) => volume.name));
   const causes: StatusCause[] = [];
   if (!container.name) causes.push(required(`${path}.name`));
@@ -287,6 +314,7 @@ function validateContainer(container: Container, spec: PodSpec, path: string): S
   else if (!PULL_POLICIES.includes(pull)) causes.push(notSupported(`${path}.imagePullPolicy`, pull, PULL_POLICIES));
   causes.push(
     ...validateResources(container, `${path}.resources`),
+    ...validateResizePolicy(container.resizePolicy, spec, `${path}.resizePolicy`),
     ...validateSecurity(container.securityContext, `${path}.securityContext`),
   );
   return causes;
@@ -346,6 +374,9 @@ export function validateContainers(spec: PodSpec, path: string): StatusCause[] {
     for (const field of ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'] as const) {
       if (container[field] === undefined) continue;
       causes.push(forbiddenField(`${at}.${field}`, 'may not be set for init containers without restartPolicy=Always'));
+    }
+    if ((container.resizePolicy ?? []).length > 0) {
+      causes.push(invalidValue(`${at}.resizePolicy`, container.resizePolicy, 'must not be set for init containers'));
     }
   }
   return causes;

@@ -38,6 +38,17 @@ export interface Column<T extends KubeObject = KubeObject> {
   value(object: T, nowMs: number): string | number | boolean | null;
 }
 
+export type SpecPart = 'ephemeralcontainers' | 'resize';
+
+export interface PartRules<T extends KubeObject> {
+  /** What an apply to this path may own of a config's spec. */
+  pick(spec: JsonObject): JsonObject;
+  /** What is stored, with this part of `incoming`; metadata is the pipeline's. */
+  compose(incoming: Draft<T>, stored: T): T;
+  /** Rules about the difference; the definition's `validate` has already run on the draft. */
+  validate(draft: T, current: T): StatusCause[];
+}
+
 /** What write-time rules may know besides the object. */
 export interface WriteContext {
   nowMs: number;
@@ -90,6 +101,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
    * Its rules are `validateStatus`.
    */
   composePart?(part: 'status' | 'approval', incoming: Draft<T>, stored: T, context: WriteContext): T | undefined;
+  /** Paths below the object that write one part of its spec, and take and return the whole object. */
+  specParts?: Partial<Record<SpecPart, PartRules<T>>>;
   /** Name rule; default is a DNS-1123 subdomain. */
   validateName?(name: string): string[];
   /** Whether spec has a generation: metadata.generation grows when anything but metadata and status changed. */

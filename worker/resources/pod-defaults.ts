@@ -91,7 +91,8 @@ function defaultPodSpec(spec: WithServiceAccount): void {
     spec.serviceAccountName = account;
     spec.serviceAccount = account;
   }
-  for (const container of [...(spec.containers ?? []), ...(spec.initContainers ?? [])]) defaultContainer(container);
+  const { containers = [], initContainers = [], ephemeralContainers = [] } = spec;
+  for (const container of [...containers, ...initContainers, ...ephemeralContainers]) defaultContainer(container);
   for (const volume of spec.volumes ?? []) defaultVolume(volume);
 }
 

@@ -15,7 +15,7 @@ const UPDATABLE = [
 type Gated = PodSpec & { schedulingGates?: { name: string }[] };
 
 /** Paths where two values differ, for the message; at the first level that shows the difference. */
-function differences(before: unknown, after: unknown, path: string): string[] {
+export function differences(before: unknown, after: unknown, path: string): string[] {
   if (isSame(before, after)) return [];
   const plain = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
   if (!plain(before) || !plain(after) || Array.isArray(before) !== Array.isArray(after)) {

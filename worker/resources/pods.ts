@@ -1,13 +1,17 @@
 /**
- * `v1 Pod`: the definition. Its parts: `pod-defaults.ts`, `pod-validation.ts`, `pod-update.ts`, `pod-columns.ts`.
+ * `v1 Pod`: the definition. Its parts: `pod-defaults.ts`, `pod-validation.ts`, `pod-update.ts`, `ephemeral-containers.ts`,
+ * `pod-resize.ts`, `pod-columns.ts`.
  * Scheduling, running and deleting pods are other rooms' business.
  */
 import { type Container, PODS, type Pod, type PodSpec, type Volume } from '../../shared/api/core.ts';
+import { forbiddenField } from '../../shared/errors.ts';
 import { isTerminal, qosClassOf } from '../../shared/pods.ts';
 import type { IndexEntry } from '../store/store.ts';
 import type { ResourceDefinition } from './definition.ts';
+import { EPHEMERAL_CONTAINERS, validateEphemeralContainers } from './ephemeral-containers.ts';
 import { POD_COLUMNS } from './pod-columns.ts';
 import { defaultPod } from './pod-defaults.ts';
+import { RESIZE } from './pod-resize.ts';
 import { validatePodUpdate } from './pod-update.ts';
 import { validatePodSpec } from './pod-validation.ts';
 import { ALL_VERBS } from './verbs.ts';
@@ -42,7 +46,9 @@ function namesInVolume({ configMap, secret, projected }: Volume): string[] {
 export function usesOf(spec: PodSpec): string[] {
   const names = [
     ...(spec.volumes ?? []).flatMap(namesInVolume),
-    ...[...(spec.containers ?? []), ...(spec.initContainers ?? [])].flatMap(namesInContainer),
+    ...[...(spec.containers ?? []), ...(spec.initContainers ?? []), ...(spec.ephemeralContainers ?? [])].flatMap(
+      namesInContainer,
+    ),
     ...(spec.imagePullSecrets ?? []).flatMap(({ name }) => (name ? [`secrets/${name}`] : [])),
     ...(spec.serviceAccountName ? [`serviceaccounts/${spec.serviceAccountName}`] : []),
   ];
@@ -66,7 +72,18 @@ export const PODS_DEFINITION: ResourceDefinition<Pod> = {
   shortNames: ['po'],
   categories: ['all'],
   verbs: ALL_VERBS,
-  subresources: ['attach', 'binding', 'eviction', 'exec', 'log', 'portforward', 'proxy', 'status'],
+  subresources: [
+    'attach',
+    'binding',
+    'ephemeralcontainers',
+    'eviction',
+    'exec',
+    'log',
+    'portforward',
+    'proxy',
+    'resize',
+    'status',
+  ],
   schema: 'io.k8s.api.core.v1.Pod',
   generation: true,
   unconditionalUpdate: true,
@@ -81,8 +98,18 @@ export const PODS_DEFINITION: ResourceDefinition<Pod> = {
     // Kubernetes: an update that leaves the node out keeps it; only binding sets it.
     if (!draft.spec.nodeName && current.spec.nodeName) draft.spec.nodeName = current.spec.nodeName;
   },
-  validate: (draft) => validatePodSpec(draft.spec, 'spec'),
+  validate: (draft, current) => [
+    ...validatePodSpec(draft.spec, 'spec'),
+    ...validateEphemeralContainers(draft.spec),
+    ...(current === undefined && (draft.spec.ephemeralContainers ?? []).length > 0
+      ? [forbiddenField('spec.ephemeralContainers', 'cannot be set on create')]
+      : []),
+  ],
   validateUpdate: validatePodUpdate,
+  specParts: {
+    ephemeralcontainers: EPHEMERAL_CONTAINERS,
+    resize: RESIZE,
+  },
   gracePeriodSeconds(pod) {
     if (!pod.spec.nodeName || isTerminal(pod)) return 0;
     return pod.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS;

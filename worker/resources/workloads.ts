@@ -1,7 +1,7 @@
 /** What Deployments, ReplicaSets and their like share: columns of their pod template, rules about selector and template. */
 import type { PodTemplateSpec } from '../../shared/api/core.ts';
 import type { KubeObject, LabelSelector, StatusCause } from '../../shared/api/meta.ts';
-import { invalidValue, notSupported, required } from '../../shared/errors.ts';
+import { forbiddenField, invalidValue, notSupported, required } from '../../shared/errors.ts';
 import { formatLabelSelector, matchesLabelSelector } from '../../shared/selectors.ts';
 import { text } from './columns.ts';
 import type { Column } from './definition.ts';
@@ -56,6 +56,9 @@ export function validateTemplate(template: PodTemplateSpec, path: string): Statu
     ...validateLabels(template.metadata?.labels, `${path}.labels`),
     ...validateAnnotations(template.metadata?.annotations, `${path}.annotations`),
     ...validatePodSpec(template.spec ?? { containers: [] }, `${path}.spec`),
+    ...((template.spec?.ephemeralContainers ?? []).length > 0
+      ? [forbiddenField(`${path}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template')]
+      : []),
   ];
 }
 
