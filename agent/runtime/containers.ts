@@ -5,7 +5,7 @@
 import type Docker from 'dockerode';
 import { containerLabels, containerName, isKind, LABELS, podOf, sandboxLabels, sandboxName } from './naming.ts';
 import { PAUSE_IMAGE } from './pause-image.ts';
-import type { ContainerSpec, Mount, ObservedContainer, SandboxSpec } from './runtime.ts';
+import type { ContainerSpec, EngineLimits, Mount, ObservedContainer, SandboxSpec } from './runtime.ts';
 
 /** As kubelet's containerLogMaxSize and containerLogMaxFiles, so that no container can fill the disk with its log. */
 const LOG_CONFIG = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '5' } };
@@ -83,6 +83,7 @@ export function containerBody(
 
 function pidMode(spec: ContainerSpec, sandboxId: string): { PidMode?: string } {
   if (spec.processes === 'host') return { PidMode: 'host' };
+  if (typeof spec.processes === 'object') return { PidMode: `container:${spec.processes.containerId}` };
   return spec.processes === 'pod' ? { PidMode: `container:${sandboxId}` } : {};
 }
 
@@ -90,25 +91,46 @@ function bindOf(mount: Mount): string {
   return `${mount.hostPath}:${mount.containerPath}:${mount.readOnly ? 'ro' : 'rw'}`;
 }
 
-function resourcesOf(resources: ContainerSpec['resources'], lowestOomScore: number): Docker.HostConfig {
-  const { cpuNano, cpuShares, memoryBytes, oomScoreAdjust } = resources;
+const resourcesOf = (resources: ContainerSpec['resources'], lowestOomScore: number): Docker.HostConfig => ({
+  ...updateBody(resources),
+  OomScoreAdj: Math.max(resources.oomScoreAdjust, lowestOomScore),
+});
+
+/** What is none is left out: the engine takes 0 in an update for "as it is". */
+export function updateBody({ cpuNano, cpuShares, memoryBytes }: Partial<EngineLimits>) {
   return {
-    ...(cpuNano === undefined ? {} : { NanoCpus: cpuNano }),
-    ...(cpuShares === undefined ? {} : { CpuShares: cpuShares }),
+    ...(cpuNano ? { NanoCpus: cpuNano } : {}),
+    ...(cpuShares ? { CpuShares: cpuShares } : {}),
     // Swap on top of the limit would hide that it was reached.
-    ...(memoryBytes === undefined ? {} : { Memory: memoryBytes, MemorySwap: memoryBytes }),
-    OomScoreAdj: Math.max(oomScoreAdjust, lowestOomScore),
+    ...(memoryBytes ? { Memory: memoryBytes, MemorySwap: memoryBytes } : {}),
   };
 }
 
+const limitsOf = ({ NanoCpus, CpuShares, Memory }: Docker.HostConfig): EngineLimits => ({
+  cpuNano: NanoCpus ?? 0,
+  cpuShares: CpuShares ?? 0,
+  memoryBytes: Memory ?? 0,
+});
+
 /** What was just made, without asking the engine again. */
 export function created(id: string, body: Docker.ContainerCreateOptions, createdAt: string): ObservedContainer {
-  return observed(id, body.Labels ?? {}, { image: body.Image ?? '', imageID: '', createdAt, state: 'created', pid: 0 });
+  const facts = { image: body.Image ?? '', imageID: '', createdAt, state: 'created', pid: 0 } as const;
+  return observed(id, body.Labels ?? {}, { ...facts, resources: limitsOf(body.HostConfig ?? {}) });
 }
 
 type Facts = Pick<
   ObservedContainer,
-  'image' | 'imageID' | 'createdAt' | 'state' | 'pid' | 'startedAt' | 'finishedAt' | 'exitCode' | 'oomKilled' | 'error'
+  | 'image'
+  | 'imageID'
+  | 'createdAt'
+  | 'state'
+  | 'pid'
+  | 'startedAt'
+  | 'finishedAt'
+  | 'exitCode'
+  | 'oomKilled'
+  | 'error'
+  | 'resources'
 >;
 
 function observed(id: string, labels: Record<string, string>, facts: Facts): ObservedContainer {
@@ -129,7 +151,8 @@ function observed(id: string, labels: Record<string, string>, facts: Facts): Obs
 
 export function observe(info: Docker.ContainerInspectInfo): ObservedContainer {
   const { State: state } = info;
-  const common = { image: info.Config.Image, imageID: info.Image, createdAt: info.Created };
+  const resources = limitsOf(info.HostConfig);
+  const common = { image: info.Config.Image, imageID: info.Image, createdAt: info.Created, resources };
   const labels = info.Config.Labels ?? {};
   // Neither paused nor restarting nor dead is a state that we bring about: they count as what they are closest to.
   if (state.Running || state.Paused)

@@ -4,7 +4,7 @@
  */
 import type Docker from 'dockerode';
 import type { AgentConfig } from '../config.ts';
-import { containerBody, created, observe, sandboxBody } from './containers.ts';
+import { containerBody, created, observe, sandboxBody, updateBody } from './containers.ts';
 import { connectEngine, type Engine, messageOf, statusCodeOf, unreachable } from './engine.ts';
 import { watchEvents } from './events.ts';
 import { startAttach, startExec } from './exec.ts';
@@ -13,7 +13,7 @@ import { logLines } from './logs.ts';
 import { LABELS } from './naming.ts';
 import { lowestOomScore } from './oom-score.ts';
 import { ensurePauseImage } from './pause-image.ts';
-import type { ContainerSpec, ObservedContainer, Runtime, SandboxSpec } from './runtime.ts';
+import type { ContainerSpec, EngineLimits, ObservedContainer, Runtime, SandboxSpec } from './runtime.ts';
 import { sampleUsage } from './stats.ts';
 
 export function createDockerRuntime(config: Pick<AgentConfig, 'dockerSocket' | 'instance'>): Runtime {
@@ -95,6 +95,23 @@ class DockerRuntime implements Runtime {
     if (running === undefined || running.state !== 'running')
       throw new Error(`the sandbox of pod ${container.pod.namespace}/${container.pod.name} ended as it started`);
     return running;
+  }
+
+  async update(containerId: string, limits: EngineLimits): Promise<ObservedContainer> {
+    let warnings: string[] | null = null;
+    try {
+      const answer = await this.#docker.getContainer(containerId).update(updateBody(limits));
+      warnings = (answer as { Warnings?: string[] | null }).Warnings ?? null;
+    } catch (error) {
+      throw new Error(messageOf(error), { cause: error });
+    }
+    const seen = await this.inspect(containerId);
+    if (seen === undefined) throw new Error(`No such container: ${containerId}`);
+    // An engine without the cgroup for it says so in a warning, and leaves what it cannot do.
+    const { cpuNano, cpuShares, memoryBytes } = seen.resources;
+    if (cpuNano !== limits.cpuNano || cpuShares !== limits.cpuShares || memoryBytes !== limits.memoryBytes)
+      throw new Error(warnings?.join('; ') || 'the engine did not take all of the new limits');
+    return seen;
   }
 
   async stop(containerId: string, graceSeconds: number): Promise<void> {

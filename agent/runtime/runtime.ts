@@ -25,6 +25,15 @@ export interface Mount {
   readOnly: boolean;
 }
 
+/** What a running container can be given more or less of. 0: none. */
+export interface EngineLimits {
+  /** Of CPU time a second. */
+  cpuNano: number;
+  /** Of weight. */
+  cpuShares: number;
+  memoryBytes: number;
+}
+
 export interface ContainerSpec {
   pod: { namespace: string; name: string; uid: string };
   name: string;
@@ -36,10 +45,9 @@ export interface ContainerSpec {
   workingDir?: string;
   env: { name: string; value: string }[];
   mounts: Mount[];
-  /** nanoCpus of CPU time a second; shares of weight. */
-  resources: { cpuNano?: number; cpuShares?: number; memoryBytes?: number; oomScoreAdjust: number };
-  /** Whose processes it sees: its own, all of its pod's (shareProcessNamespace), or the host's. */
-  processes: 'container' | 'pod' | 'host';
+  resources: Partial<EngineLimits> & { oomScoreAdjust: number };
+  /** Whose processes it sees: its own, all of its pod's (shareProcessNamespace), the host's, or another container's. */
+  processes: 'container' | 'pod' | 'host' | { containerId: string };
   ipc: 'pod' | 'host';
   user?: string;
   /** Supplemental groups (fsGroup among them). */
@@ -80,6 +88,7 @@ export interface ObservedContainer {
   oomKilled?: boolean;
   /** What the engine said when it could not start; such a container is `exited` with code 128. */
   error?: string;
+  resources: EngineLimits;
   labels: Record<string, string>;
 }
 
@@ -154,6 +163,11 @@ export interface Runtime {
    * @throws with the engine's words when it does not start; the container is then observed as `exited`.
    */
   start(created: ObservedContainer): Promise<ObservedContainer>;
+  /**
+   * Gives a container more or less while it runs.
+   * @throws with the engine's words when it does not take it, also when it takes only a part.
+   */
+  update(containerId: string, limits: EngineLimits): Promise<ObservedContainer>;
   /** SIGTERM (or the image's stop signal), then SIGKILL after the grace period. Already stopped is fine. */
   stop(containerId: string, graceSeconds: number): Promise<void>;
   /** Kills it if need be. Gone already is fine. */

@@ -91,6 +91,8 @@ export function runtimeContract(make: () => RuntimeUnderTest): void {
       return runtime.start(await runtime.createContainer(containerSpec(overrides), sandbox.id));
     }
 
+    const program = () => given.program([]);
+
     const state = async (id: string) => JSON.stringify(await runtime.inspect(id));
 
     const exited = (id: string) =>
@@ -195,6 +197,33 @@ export function runtimeContract(make: () => RuntimeUnderTest): void {
       const { id } = await runningSandbox();
       await runtime.stop(id, 600);
       await exited(id);
+    });
+
+    test('gives what runs more, and less, and says what it has', async () => {
+      const first = { cpuShares: 256, cpuNano: 0, memoryBytes: 64 << 20 };
+      const { id } = await run({ ...program(), resources: { ...first, oomScoreAdjust: 0 } });
+      const seen = async () => (await runtime.inspect(id))?.resources;
+      expect(await seen()).toEqual(first);
+      const more = { cpuShares: 512, cpuNano: 500_000_000, memoryBytes: 128 << 20 };
+      expect(await runtime.update(id, more)).toMatchObject({ id, state: 'running', resources: more });
+      expect(await seen()).toEqual(more);
+      const less = { cpuShares: 128, cpuNano: 250_000_000, memoryBytes: 96 << 20 };
+      await runtime.update(id, less);
+      expect(await seen()).toEqual(less);
+      await runtime.remove(id);
+      await expect(runtime.update(id, more)).rejects.toThrow(/No such container/);
+    });
+
+    test('lets a container look at the processes of another, while that one runs', async () => {
+      const { id, sandboxId } = await run(program());
+      const looking = (name: string) =>
+        containerSpec({ ...program(), name, kind: 'ephemeral', processes: { containerId: id } });
+      const debugging = await runtime.start(await runtime.createContainer(looking('debugger'), sandboxId));
+      expect(await runtime.inspect(debugging.id)).toMatchObject({ kind: 'ephemeral', state: 'running' });
+      const late = await runtime.createContainer(looking('late'), sandboxId);
+      await runtime.stop(id, 0);
+      await exited(id);
+      await expect(runtime.start(late)).rejects.toThrow(/non running container/);
     });
 
     test('removes what runs and what is gone', async () => {

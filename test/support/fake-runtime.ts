@@ -7,6 +7,7 @@ import { PassThrough } from 'node:stream';
 import { containerLabels, podOf, sandboxLabels } from '../../agent/runtime/naming.ts';
 import {
   type ContainerSpec,
+  type EngineLimits,
   type ExecOptions,
   type ExecSession,
   type ImageInfo,
@@ -131,6 +132,7 @@ export class FakeRuntime implements Runtime {
       state: 'created',
       pid: 0,
       createdAt: this.#now(),
+      resources: { cpuNano: 0, cpuShares: 0, memoryBytes: 0, ...limitsOf(spec) },
       labels,
     };
     this.#containers.set(seen.id, {
@@ -149,6 +151,13 @@ export class FakeRuntime implements Runtime {
     const sandbox = this.#containers.get(created.sandboxId)?.seen;
     if (created.kind !== 'sandbox' && sandbox?.state !== 'running') {
       const error = `cannot join network of a non running container: ${created.sandboxId}`;
+      const times = { startedAt: this.#now(), finishedAt: this.#now() };
+      container.seen = { ...container.seen, ...times, state: 'exited', exitCode: 128, error };
+      throw new Error(error);
+    }
+    const processes = container.spec?.processes;
+    if (typeof processes === 'object' && this.#containers.get(processes.containerId)?.seen.state !== 'running') {
+      const error = `cannot join PID of a non running container: ${processes.containerId}`;
       const times = { startedAt: this.#now(), finishedAt: this.#now() };
       container.seen = { ...container.seen, ...times, state: 'exited', exitCode: 128, error };
       throw new Error(error);
@@ -183,6 +192,17 @@ export class FakeRuntime implements Runtime {
     if (oomKilled) this.#emit('oom', container);
     this.#emit('died', container);
     for (const wake of container.readers) wake();
+  }
+
+  /** Why the engine takes no update; undefined: it does. */
+  refusesUpdate: string | undefined;
+
+  async update(containerId: string, limits: EngineLimits): Promise<ObservedContainer> {
+    const container = this.#get(containerId);
+    this.calls.push(`update ${container.seen.name}`);
+    if (this.refusesUpdate !== undefined) throw new Error(this.refusesUpdate);
+    container.seen = { ...container.seen, resources: { ...limits } };
+    return { ...container.seen };
   }
 
   async stop(containerId: string, graceSeconds: number): Promise<void> {
@@ -267,9 +287,12 @@ export class FakeRuntime implements Runtime {
     for (const listener of this.#listeners) listener({ type: 'reconnected' });
   }
 
+  /** What every container uses. */
+  usedBytes = 1 << 20;
+
   async stats(containerIds: string[]) {
     const running = containerIds.filter((id) => this.#containers.get(id)?.seen.state === 'running');
-    return new Map(running.map((id) => [id, { memoryBytes: 1 << 20, cpuNano: 1_000_000 }]));
+    return new Map(running.map((id) => [id, { memoryBytes: this.usedBytes, cpuNano: 1_000_000 }]));
   }
 
   #emit(type: 'started' | 'died' | 'removed' | 'oom', { seen }: FakeContainer): void {
@@ -283,6 +306,11 @@ export class FakeRuntime implements Runtime {
   }
 
   #now = () => new Date(this.#nowMs()).toISOString();
+}
+
+function limitsOf(spec: ContainerSpec | undefined): Partial<EngineLimits> {
+  const { oomScoreAdjust: _, ...limits } = spec?.resources ?? { oomScoreAdjust: 0 };
+  return limits;
 }
 
 function bytesOf({ stream, text, atMs }: Line, timestamps: boolean) {

@@ -20,6 +20,7 @@ const container = (id: string, more: Partial<ObservedContainer> = {}): ObservedC
   pid: 1,
   createdAt: '2026-11-22T09:00:00Z',
   startedAt: '2026-11-22T09:59:50Z',
+  resources: { cpuNano: 0, cpuShares: 0, memoryBytes: 0 },
   labels: {},
   ...more,
 });

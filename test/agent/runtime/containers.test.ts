@@ -25,6 +25,7 @@ const inspected = (state: Partial<Docker.ContainerInspectInfo['State']>) =>
     Created: '2026-01-01T00:00:00Z',
     Image: 'sha256:1',
     Config: { Image: 'pause', Labels: sandboxLabels('longshore', SANDBOX) },
+    HostConfig: { NanoCpus: 500_000_000, CpuShares: 256 },
     State: {
       Status: 'created',
       Running: false,
@@ -73,7 +74,9 @@ describe('what the engine says of a container', () => {
       { state: 'exited', exitCode: 128, error: 'no such file', startedAt: '2026-01-01T00:00:00Z' },
     ],
   ])('%s', (_, state, expected) => {
-    expect(inspected(state)).toMatchObject({ id: 'id', pod: POD, kind: 'sandbox', name: '', attempt: 2, ...expected });
+    const common = { id: 'id', pod: POD, kind: 'sandbox', name: '', attempt: 2 };
+    const resources = { cpuNano: 500_000_000, cpuShares: 256, memoryBytes: 0 };
+    expect(inspected(state)).toMatchObject({ ...common, resources, ...expected });
   });
 });
 
