@@ -21,7 +21,7 @@ import type { LinkSettings, ReplicaListener } from './link/link.ts';
 import { MinionLink } from './link/minion-link.ts';
 import { execCommand } from './network/commands.ts';
 import { FlannelNetwork } from './network/flannel.ts';
-import { findNodeIP, goArchitecture, readMachineId } from './node/facts.ts';
+import { findNodeIP, goArchitecture, readMachine, readMachineId, resourcesOf } from './node/facts.ts';
 import { kubeletEndpoints } from './node/kubelet-endpoints.ts';
 import { NodeReporter } from './node/reporter.ts';
 import { readHostCounters, UsageSampler } from './node/usage.ts';
@@ -111,6 +111,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<Agen
     reporter: link,
     config,
     nodeIP: () => nodeIP,
+    allocatable: () => resourcesOf(readMachine(config.dataDir), config.maxPods).allocatable,
     cluster: () => link.welcome()?.cluster,
     clock: SYSTEM_CLOCK,
     random: Math.random,

@@ -1,9 +1,9 @@
 /** A container of a pod in the runtime's terms. What can be wrong with it here is a ConfigurationError. Pure. */
 import type { Container, Pod } from '../../shared/api/core.ts';
-import { quantityMilliValue, quantityValue } from '../../shared/quantity.ts';
 import type { ContainerSpec, Mount } from '../runtime/runtime.ts';
 import { BACK_OFF_LABEL } from './back-off.ts';
 import type { ContainerView } from './containers-of-pod.ts';
+import { engineLimitsOf, type Machine } from './engine-limits.ts';
 import { ConfigurationError, expand } from './environment.ts';
 import { gracePeriodOf } from './plan-ending.ts';
 import { oomScoreAdjustOf } from './qos.ts';
@@ -17,7 +17,9 @@ export interface Circumstances {
   imageUser: string;
   env: { name: string; value: string }[];
   mounts: Mount[];
-  machine: { cpuMilli: number; memoryBytes: number };
+  machine: Machine;
+  /** The id of the container whose processes an ephemeral one looks at. */
+  targetId?: string | undefined;
 }
 
 export function containerSpecOf(pod: Pod, view: ContainerView, given: Circumstances): ContainerSpec {
@@ -37,8 +39,11 @@ export function containerSpecOf(pod: Pod, view: ContainerView, given: Circumstan
     workingDir: spec.workingDir === '' ? undefined : spec.workingDir,
     env: given.env,
     mounts: given.mounts,
-    resources: resourcesOf(pod, spec, given.machine),
-    processes: pod.spec.hostPID === true ? 'host' : pod.spec.shareProcessNamespace === true ? 'pod' : 'container',
+    resources: {
+      ...engineLimitsOf(spec.resources, given.machine),
+      oomScoreAdjust: oomScoreAdjustOf(pod, spec, given.machine.memoryBytes),
+    },
+    processes: processesOf(pod, given.targetId),
     ipc: pod.spec.hostIPC === true ? 'host' : 'pod',
     user: userOf(pod, spec, given.imageUser),
     groups: [
@@ -61,22 +66,11 @@ export function containerSpecOf(pod: Pod, view: ContainerView, given: Circumstan
 
 const nonEmpty = (texts: string[] | undefined) => (texts === undefined || texts.length === 0 ? undefined : texts);
 
-const LEAST_SHARES = 2;
-/** The engine refuses less than a hundredth of a processor, and more than there are. */
-const LEAST_CPU_MILLI = 10;
-
-function resourcesOf(pod: Pod, spec: Container, machine: Circumstances['machine']): ContainerSpec['resources'] {
-  const { limits = {}, requests = {} } = spec.resources ?? {};
-  const request = requests.cpu ?? limits.cpu;
-  const shares = request === undefined ? 0 : Math.floor((quantityMilliValue(request) * 1024) / 1000);
-  const cpuMilli = limits.cpu === undefined ? 0 : quantityMilliValue(limits.cpu);
-  const memoryBytes = limits.memory === undefined ? 0 : quantityValue(limits.memory);
-  return {
-    cpuShares: Math.max(LEAST_SHARES, shares),
-    ...(cpuMilli === 0 ? {} : { cpuNano: Math.min(machine.cpuMilli, Math.max(LEAST_CPU_MILLI, cpuMilli)) * 1_000_000 }),
-    ...(memoryBytes === 0 ? {} : { memoryBytes }),
-    oomScoreAdjust: oomScoreAdjustOf(pod, spec, machine.memoryBytes),
-  };
+/** Kubernetes: where the pod shares its processes, or the host's, a target is seen anyhow. */
+function processesOf({ spec }: Pod, targetId: string | undefined): ContainerSpec['processes'] {
+  if (spec.hostPID === true) return 'host';
+  if (spec.shareProcessNamespace === true) return 'pod';
+  return targetId === undefined ? 'container' : { containerId: targetId };
 }
 
 /** @throws ConfigurationError in upstream's words when runAsNonRoot is not kept. */

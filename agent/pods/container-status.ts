@@ -4,6 +4,7 @@ import { formatTime } from '../../shared/time.ts';
 import type { ObservedContainer } from '../runtime/runtime.ts';
 import { backOffSecondsOf, restartAtMs } from './back-off.ts';
 import { type ContainerView, isReady, isStarted, shouldRestart } from './containers-of-pod.ts';
+import { actualResources } from './engine-limits.ts';
 import type { PodMemory } from './memory.ts';
 
 export interface Situation {
@@ -30,13 +31,28 @@ export function containerStatusOf(view: ContainerView, situation: Situation): Co
     name: spec.name,
     state: waiting === undefined ? stateOf(newest, memory) : { waiting },
     lastState: last === undefined ? {} : { terminated: terminatedOf(last, memory) },
-    ready: view.kind === 'init' && !view.sidecar ? succeeded(newest) : isReady(view, memory),
+    ready: isShownReady(view, newest, memory),
     restartCount: newest?.attempt ?? 0,
     image: spec.image ?? '',
     imageID: newest?.imageID ?? '',
     ...(newest === undefined ? {} : { containerID: containerIdOf(newest) }),
-    started: isStarted(view, memory),
+    ...(view.kind === 'ephemeral' ? {} : { started: isStarted(view, memory), ...resourcesOf(view, memory) }),
   };
+}
+
+/** What it was granted, and what it really has: in place of the one, the other is resized to. */
+function resourcesOf({ spec, newest }: ContainerView, { machine }: PodMemory) {
+  const granted = spec.resources ?? {};
+  return {
+    ...(granted.requests === undefined ? {} : { allocatedResources: granted.requests }),
+    resources: newest?.state === 'running' ? actualResources(granted, newest.resources, machine) : granted,
+  };
+}
+
+/** Kubernetes: an ephemeral container promises nothing, so nobody waits for it. */
+function isShownReady(view: ContainerView, newest: ObservedContainer | undefined, memory: PodMemory): boolean {
+  if (view.kind === 'ephemeral') return false;
+  return view.kind === 'init' && !view.sidecar ? succeeded(newest) : isReady(view, memory);
 }
 
 const succeeded = (container: ObservedContainer | undefined) =>

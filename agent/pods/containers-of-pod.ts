@@ -1,12 +1,12 @@
 /** The containers that a pod's spec asks for, each beside what the engine has of it. Pure: the ground that plan and status share. */
 import { createHash } from 'node:crypto';
-import type { Container, Pod } from '../../shared/api/core.ts';
+import type { Container, EphemeralContainer, Pod } from '../../shared/api/core.ts';
 import type { ObservedContainer } from '../runtime/runtime.ts';
 import type { ObservedPod, PodMemory } from './memory.ts';
 
 export interface ContainerView {
-  spec: Container;
-  kind: 'container' | 'init';
+  spec: EphemeralContainer;
+  kind: 'container' | 'init' | 'ephemeral';
   /** An init container with restartPolicy Always: runs beside the others. */
   sidecar: boolean;
   hash: string;
@@ -23,6 +23,8 @@ export interface PodView {
   oldSandboxes: ObservedContainer[];
   inits: ContainerView[];
   mains: ContainerView[];
+  /** Those that joined the pod while it ran. */
+  ephemerals: ContainerView[];
   /** In the engine, but not in the spec. */
   strangers: ObservedContainer[];
 }
@@ -33,7 +35,7 @@ const newestFirst = (left: ObservedContainer, right: ObservedContainer) =>
 export function viewOf(pod: Pod, observed: ObservedPod): PodView {
   const [sandbox, ...oldSandboxes] = [...observed.sandboxes].sort(newestFirst);
   const byName = Map.groupBy(observed.containers, (each) => each.name);
-  const view = (spec: Container, kind: ContainerView['kind']): ContainerView => {
+  const view = (spec: EphemeralContainer, kind: ContainerView['kind']): ContainerView => {
     const attempts = [...(byName.get(spec.name) ?? [])].sort(newestFirst);
     const newest = attempts[0];
     return {
@@ -48,15 +50,22 @@ export function viewOf(pod: Pod, observed: ObservedPod): PodView {
   };
   const inits = (pod.spec.initContainers ?? []).map((spec) => view(spec, 'init'));
   const mains = pod.spec.containers.map((spec) => view(spec, 'container'));
-  const known = new Set([...inits, ...mains].map((each) => each.spec.name));
+  const ephemerals = (pod.spec.ephemeralContainers ?? []).map((spec) => view(spec, 'ephemeral'));
+  const known = new Set([...inits, ...mains, ...ephemerals].map((each) => each.spec.name));
   return {
     sandbox,
     oldSandboxes,
     inits,
     mains,
+    ephemerals,
     strangers: observed.containers.filter((each) => !known.has(each.name)),
   };
 }
+
+/** Every container of the pod that the spec has. */
+export const allOf = ({ inits, mains, ephemerals }: PodView): ContainerView[] => [...inits, ...mains, ...ephemerals];
+
+export const isRunning = (each: ContainerView): boolean => each.newest?.state === 'running';
 
 /**
  * Of what makes a container another one while its pod stays: name and image, as kubelet does. Everything else of a pod's
@@ -80,6 +89,8 @@ export function restartPolicyOf(pod: Pod, view: ContainerView): RestartPolicy {
 
 /** Whether an ended container is to be started again. */
 export function shouldRestart(pod: Pod, view: ContainerView, ended: ObservedContainer, memory: PodMemory): boolean {
+  // Kubernetes: whoever looks into a pod looks once.
+  if (view.kind === 'ephemeral') return false;
   const condemned = memory.containers.get(view.spec.name)?.condemned;
   if (condemned?.containerId === ended.id && condemned.replaced) return true;
   const policy = restartPolicyOf(pod, view);

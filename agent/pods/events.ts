@@ -11,6 +11,12 @@ export interface PodEvents {
 
 export type ContainerRef = Pick<ContainerView, 'kind'> & { spec: { name: string } };
 
+const LISTS: Record<ContainerView['kind'], string> = {
+  container: 'containers',
+  init: 'initContainers',
+  ephemeral: 'ephemeralContainers',
+};
+
 export function eventsOf(
   pod: () => Pod,
   nodeName: string,
@@ -20,7 +26,6 @@ export function eventsOf(
   const record = (type: 'Normal' | 'Warning', reason: string, message: string, container?: ContainerRef) => {
     const { metadata } = pod();
     const time = formatTime(nowMs());
-    const list = container?.kind === 'init' ? 'initContainers' : 'containers';
     send({
       apiVersion: 'v1',
       kind: 'Event',
@@ -31,7 +36,7 @@ export function eventsOf(
         namespace: metadata.namespace,
         name: metadata.name,
         uid: metadata.uid,
-        ...(container === undefined ? {} : { fieldPath: `spec.${list}{${container.spec.name}}` }),
+        ...(container === undefined ? {} : { fieldPath: `spec.${LISTS[container.kind]}{${container.spec.name}}` }),
       },
       type,
       reason,

@@ -61,7 +61,8 @@ function mapText(map: Record<string, string> | undefined): string {
 export function resourceOf(pod: Pod, selector: ResourceFieldSelector, ownContainer: string, facts: NodeFacts): string {
   const name =
     selector.containerName === undefined || selector.containerName === '' ? ownContainer : selector.containerName;
-  const container = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find((each) => each.name === name);
+  const { containers, initContainers = [], ephemeralContainers = [] } = pod.spec;
+  const container = [...containers, ...initContainers, ...ephemeralContainers].find((each) => each.name === name);
   if (container === undefined) throw new Error(`container ${name} not found`);
   const match = /^(limits|requests)\.(cpu|memory|ephemeral-storage)$/.exec(selector.resource);
   if (match === null) throw new Error(`unsupported container resource : ${selector.resource}`);

@@ -5,6 +5,7 @@
  */
 import type { Pod } from '../../shared/api/core.ts';
 import { MIRROR_ANNOTATION } from '../../shared/api/longshore.ts';
+import { type Amounts, amountsOf, isTerminal, requestsOf } from '../../shared/pods.ts';
 import type { ObservedContainer, RuntimeEvent } from '../runtime/runtime.ts';
 import { Images } from './images.ts';
 import { orphanOf } from './orphans.ts';
@@ -162,15 +163,34 @@ export class Keeper implements PodKeeper {
       this.#tokens?.forget(uid);
       if (this.#wanted?.has(uid)) this.#gone.add(uid);
       this.#reconcile();
+      this.#wakeDeferred();
     };
     const worker = new PodWorker(this.#parts, this.#images, pod, adopted, {
       gone,
       silent,
+      room: () => ({ allocatable: amountsOf(this.#parts.allocatable()), taken: this.#takenBeside(uid) }),
+      roomMade: () => this.#wakeDeferred(),
       refreshAtMs: () => this.#tokens?.refreshAtMs(uid),
     });
     this.#workers.set(uid, worker);
     worker.wake();
     return worker;
+  }
+
+  /** What all other pods here were granted of the node. */
+  #takenBeside(uid: string): Amounts {
+    const taken: Amounts = {};
+    for (const worker of this.#workers.values()) {
+      if (worker.uid === uid || isTerminal({ status: worker.memory().reported ?? worker.pod.status })) continue;
+      for (const [name, amount] of Object.entries(requestsOf({ spec: worker.pod.spec })))
+        taken[name] = (taken[name] ?? 0) + amount;
+    }
+    return taken;
+  }
+
+  /** Resizes that had to wait for room are looked at again. */
+  #wakeDeferred(): void {
+    for (const worker of this.#workers.values()) if (worker.isResizeDeferred) worker.wake();
   }
 
   #endOrphans(): void {

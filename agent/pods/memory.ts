@@ -3,9 +3,10 @@
  * try again, what the probes say. Plain data: `plan.ts` and `status.ts` read it, `worker.ts` and `perform.ts` write it. It
  * may be lost at any time; whatever a restart must remember is in the containers' labels.
  */
-import type { PodStatus } from '../../shared/api/core.ts';
+import type { PodStatus, ResourceRequirements } from '../../shared/api/core.ts';
 import type { PodAttachment } from '../network/network.ts';
 import type { ObservedContainer } from '../runtime/runtime.ts';
+import type { Machine } from './engine-limits.ts';
 
 /** Something that did not work, as the status will show it. */
 export interface Failure {
@@ -35,8 +36,18 @@ export interface ContainerMemory {
   failure?: Failure;
   /** A probe or a changed spec says that this container (by id) must be stopped and started again. */
   condemned?: { containerId: string; message: string; graceSeconds: number; replaced: boolean };
+  /** Its running container could not be given what was granted. */
+  resizeFailure?: Failure;
   /** What the probes of this container (by id) found so far. */
   probed?: { containerId: string; started: boolean; ready: boolean };
+}
+
+/** Where a resize in place stands. */
+export interface Resize {
+  /** What the pod asks for does not fit. */
+  pending?: { reason: 'Deferred' | 'Infeasible'; message: string; generation: number };
+  /** It was granted; these containers still have to follow. */
+  progress?: { generation: number; containers: Set<string> };
 }
 
 export interface PodMemory {
@@ -51,6 +62,10 @@ export interface PodMemory {
   sandboxFailure?: Failure;
   network?: PodAttachment;
   containers: Map<string, ContainerMemory>;
+  /** The resources that each container was granted, by name: see `resize.ts`. */
+  grants: Map<string, ResourceRequirements>;
+  resize: Resize;
+  machine: Machine;
   /** Termination messages, by container id. */
   messages: Map<string, string>;
   /** When the agent first saw the pod. */
@@ -65,12 +80,17 @@ export interface ObservedPod {
   containers: readonly ObservedContainer[];
 }
 
-export function emptyMemory(startTimeMs: number): PodMemory {
+const UNBOUNDED: Machine = { cpuMilli: Number.POSITIVE_INFINITY, memoryBytes: Number.POSITIVE_INFINITY };
+
+export function emptyMemory(startTimeMs: number, machine = UNBOUNDED): PodMemory {
   return {
     busy: new Set(),
     stops: new Map(),
     volumes: 'absent',
     containers: new Map(),
+    grants: new Map(),
+    resize: {},
+    machine,
     messages: new Map(),
     startTimeMs,
   };

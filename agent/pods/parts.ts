@@ -53,6 +53,8 @@ export interface KeeperParts {
   config: Pick<AgentConfig, 'nodeName' | 'dataDir' | 'manifestDir'>;
   /** The node's InternalIP: hostIP of its pods, podIP of those on the host's network. */
   nodeIP: () => string;
+  /** What the node has for pods, as quantities by resource. */
+  allocatable: () => Record<string, string>;
   /** What the cluster told this minion; undefined before its first contact. */
   cluster: () => { domain: string; dnsIP: string } | undefined;
   clock: Clock;

@@ -6,6 +6,7 @@
 import type { ObservedContainer } from '../runtime/runtime.ts';
 import { retryDelayMs } from './back-off.ts';
 import { containerSpecOf } from './container-spec.ts';
+import { engineLimitsOf } from './engine-limits.ts';
 import { ConfigurationError, environmentOf, expand } from './environment.ts';
 import { hostnameOf } from './hosts-file.ts';
 import { ImageProblem } from './images.ts';
@@ -14,6 +15,7 @@ import { type Failure, memoryOf, type PodMemory } from './memory.ts';
 import { gracePeriodOf } from './plan-ending.ts';
 import { type PodContext, podIPOf } from './pod-context.ts';
 import { makeNetworkFiles, makeTerminationLog, networkMounts, writeHosts } from './pod-network-files.ts';
+import { resizeDetails } from './resize.ts';
 import type { Step, StepOf } from './step.ts';
 import { VolumeError } from './volume-contents.ts';
 import { mountsOf, prepareVolumes, removePodFiles } from './volumes.ts';
@@ -33,6 +35,7 @@ const PERFORMERS: Performers = {
   'attach-network': attachNetwork,
   'create-container': createContainer,
   'start-container': startContainer,
+  'resize-container': resizeContainer,
   'stop-container': stopContainer,
   'remove-container': async ({ parts, forget }, { target }) => {
     await parts.runtime.remove(target.id);
@@ -181,7 +184,8 @@ async function createContainer(context: PodContext, step: StepOf<'create-contain
         imageUser: remembered.image?.user ?? '',
         env,
         mounts: [...networkMounts(spec, files), ...terminationLog, ...volumes],
-        machine: facts(),
+        machine: memory.machine,
+        targetId: step.target?.id,
       }),
       step.sandbox.id,
     );
@@ -243,6 +247,41 @@ async function mergeFailedStart(
   await merge({ ...created, state: 'exited', exitCode: 128, error: message, startedAt: nowText, finishedAt: nowText });
 }
 
+async function resizeContainer(context: PodContext, { container, target }: StepOf<'resize-container'>): Promise<void> {
+  const { parts, pod, events, memory, merge } = context;
+  const { name, resources } = container.spec;
+  const remembered = memoryOf(memory, name);
+  const limits = engineLimitsOf(resources, memory.machine);
+  try {
+    await refuseBelowUsage(context, name, target, limits.memoryBytes);
+    const resized = await parts.runtime.update(target.id, limits);
+    remembered.resizeFailure = undefined;
+    await merge(resized);
+  } catch (error) {
+    const { message } = error as Error;
+    const generation = memory.resize.progress?.generation ?? 0;
+    if (remembered.resizeFailure?.message !== message)
+      events.warning('ResizeError', `Pod resize error: ${resizeDetails(pod(), generation, message)}`);
+    const retry = { firstMs: CONTAINER_RETRY_MS, lastMs: CONTAINER_RETRY_MS };
+    const { resizeFailure } = remembered;
+    remembered.resizeFailure = failureAfter(resizeFailure, error as Error, 'Error', parts.clock.now(), retry);
+  }
+}
+
+/** Kubernetes: a container is not killed for what it already uses. @throws in a kubelet's words */
+async function refuseBelowUsage(
+  { parts }: PodContext,
+  name: string,
+  { id, resources }: ObservedContainer,
+  memoryBytes: number,
+): Promise<void> {
+  if (memoryBytes === 0 || (resources.memoryBytes > 0 && memoryBytes >= resources.memoryBytes)) return;
+  const usage = (await parts.runtime.stats([id])).get(id)?.memoryBytes ?? 0;
+  if (usage <= memoryBytes) return;
+  const what = `attempting to set container "${name}" memory limit (${memoryBytes}) below current usage (${usage})`;
+  throw new Error(`cannot decrease memory limits: ${what}`);
+}
+
 /** Kubernetes: whatever preStop took, the container has this long to end. */
 const LEAST_GRACE_SECONDS = 2;
 
@@ -250,7 +289,7 @@ async function stopContainer(context: PodContext, step: StepOf<'stop-container'>
   const { parts, events, memory, merge, forget } = context;
   const { target, spec, graceSeconds } = step;
   const view =
-    spec === undefined ? undefined : ({ spec, kind: target.kind === 'init' ? 'init' : 'container' } as const);
+    spec === undefined ? undefined : { spec, kind: target.kind === 'sandbox' ? ('container' as const) : target.kind };
   if (step.replaced && spec !== undefined) condemnToReplacement(memory, step, spec.name);
   if (view !== undefined) events.normal('Killing', step.message, view);
   const beganMs = parts.clock.now();

@@ -1,6 +1,6 @@
 /** How a pod ends: main containers first, sidecars after them in reverse, the network, the sandbox; then, if deleted, every record. */
 import type { Pod } from '../../shared/api/core.ts';
-import type { ContainerView, PodView } from './containers-of-pod.ts';
+import { allOf, type ContainerView, isRunning, type PodView } from './containers-of-pod.ts';
 import type { Ending, PodMemory } from './memory.ts';
 import type { Step } from './step.ts';
 
@@ -27,7 +27,7 @@ export function* endingSteps(
 ): Generator<Step> {
   if (yield* stopping(view, memory, ending.graceSeconds, nowMs)) return;
   if (!ending.deleted) return yield* restingSteps(pod, view, memory, nowMs);
-  const containers = [...view.inits, ...view.mains].flatMap((each) => each.attempts);
+  const containers = allOf(view).flatMap((each) => each.attempts);
   for (const target of [...containers, ...view.strangers]) yield { do: 'remove-container', target };
   if (memory.network !== undefined) yield { do: 'detach-network' };
   else for (const target of sandboxesOf(view)) yield { do: 'remove-container', target };
@@ -50,8 +50,7 @@ const stopSandbox = (sandbox: NonNullable<PodView['sandbox']>): Step => ({
 
 /** Asks for what must still be stopped; the answer is whether anything runs or may yet begin to. */
 function* stopping(view: PodView, memory: PodMemory, graceSeconds: number, nowMs: number): Generator<Step, boolean> {
-  const all = [...view.inits, ...view.mains];
-  const running = all.filter((each) => each.newest?.state === 'running');
+  const running = allOf(view).filter(isRunning);
   const starting = [...memory.busy].some((key) => key.startsWith('container:') || key === 'sandbox');
   const firstToGo = running.filter((each) => !each.sidecar);
   const next = firstToGo.length > 0 ? firstToGo : running.slice(-1);

@@ -8,17 +8,20 @@ import type { Pod } from '../../shared/api/core.ts';
 import type { ObservedContainer } from '../runtime/runtime.ts';
 import { nextBackOffSeconds, restartAtMs } from './back-off.ts';
 import {
+  allOf,
   type ContainerView,
   isDone,
   isFinished,
   isInitDone,
   isInitialized,
+  isRunning,
   type PodView,
   shouldRestart,
   viewOf,
 } from './containers-of-pod.ts';
 import type { ObservedPod, PodMemory } from './memory.ts';
 import { endingSteps, gracePeriodOf, restingSteps } from './plan-ending.ts';
+import { needsUpdate } from './resize.ts';
 import { containerKey, keyOf, type Step } from './step.ts';
 
 export function nextStep(pod: Pod, observed: ObservedPod, memory: PodMemory, nowMs: number): Step {
@@ -48,7 +51,8 @@ function* steps(pod: Pod, view: PodView, memory: PodMemory, nowMs: number): Gene
   yield* removals(view);
   yield* whenDue(memory.volumes, nowMs, { do: 'prepare-volumes' });
   yield* sandboxSteps(pod, view, memory, nowMs);
-  for (const each of wantedNow(pod, view, memory)) yield* containerSteps(pod, view, each, memory, nowMs);
+  for (const each of [...view.ephemerals, ...wantedNow(pod, view, memory)])
+    yield* containerSteps(pod, view, each, memory, nowMs);
 }
 
 const DEADLINE_EXCEEDED = {
@@ -63,7 +67,7 @@ function deadlineOf(pod: Pod, memory: PodMemory): number | undefined {
 
 /** The last attempt before the present one is kept, for `kubectl logs --previous`. */
 function* removals(view: PodView): Generator<Step> {
-  const old = [...view.inits, ...view.mains].flatMap((each) => each.attempts.slice(2));
+  const old = allOf(view).flatMap((each) => each.attempts.slice(2));
   const ended = old.filter((each) => each.state !== 'running');
   for (const target of [...ended, ...view.oldSandboxes, ...view.strangers]) yield { do: 'remove-container', target };
 }
@@ -93,7 +97,7 @@ function* sandboxSteps(pod: Pod, view: PodView, memory: PodMemory, nowMs: number
 
 /** The sandbox has died (or the machine was restarted): nothing may go on in its namespaces. */
 function* replaceSandbox(pod: Pod, view: PodView, dead: ObservedContainer, memory: PodMemory): Generator<Step> {
-  const running = [...view.inits, ...view.mains].filter((each) => each.newest?.state === 'running');
+  const running = allOf(view).filter(isRunning);
   for (const { newest, spec } of running) {
     if (newest === undefined || memory.stops.has(newest.id)) continue;
     yield {
@@ -148,7 +152,7 @@ function* containerSteps(
 ): Generator<Step> {
   const { sandbox } = view;
   const { newest } = each;
-  if (newest?.state === 'running') return yield* mendRunning(pod, each, newest, memory);
+  if (newest?.state === 'running') return yield* mendRunning(pod, each, newest, memory, nowMs);
   if (newest?.state === 'created' && newest.sandboxId === sandbox?.id) {
     const connected = !needsNetwork(pod) || memory.network !== undefined;
     if (sandbox.state === 'running' && connected) yield { do: 'start-container', container: each, created: newest };
@@ -161,37 +165,62 @@ function* containerSteps(
     if (restartMs > nowMs) return yield { do: 'wait', untilMs: restartMs };
   }
   const attempt = newest === undefined ? attemptsBefore(pod, each, memory) : newest.attempt + 1;
+  if (each.kind === 'ephemeral' && newest === undefined && attempt > 0) return;
   const known = memory.containers.get(each.spec.name);
   if (known?.failure !== undefined && known.failure.retryAtMs > nowMs)
     return yield { do: 'wait', untilMs: known.failure.retryAtMs };
   if (known?.image?.attempt !== attempt) return yield { do: 'ensure-image', container: each, attempt };
   if (memory.volumes !== 'ready' || sandbox === undefined || sandbox.state === 'exited') return;
+  const target = targetOf(each, view);
+  if (target === undefined && each.spec.targetContainerName) return;
   yield {
     do: 'create-container',
     container: each,
     attempt,
     backOffSeconds: nextBackOffSeconds(newest?.state === 'exited' ? newest : undefined),
     sandbox,
+    ...(target === undefined ? {} : { target }),
   };
 }
+
+/** Only processes that are there can be looked at: a target that does not run is waited for. */
+function targetOf({ spec }: ContainerView, view: PodView): ObservedContainer | undefined {
+  const target = [...view.inits, ...view.mains].find((each) => each.spec.name === spec.targetContainerName);
+  return target !== undefined && isRunning(target) ? target.newest : undefined;
+}
+
+const STATUS_LISTS = {
+  container: 'containerStatuses',
+  init: 'initContainerStatuses',
+  ephemeral: 'ephemeralContainerStatuses',
+} as const;
 
 /** How often a container ran whose records the engine has lost (pruned, a new disk): restarts go on being counted. */
 function attemptsBefore(pod: Pod, { spec, kind }: ContainerView, memory: PodMemory): number {
   const status = memory.reported ?? pod.status;
-  const statuses = kind === 'init' ? status?.initContainerStatuses : status?.containerStatuses;
-  const known = statuses?.find((each) => each.name === spec.name);
+  const known = status?.[STATUS_LISTS[kind]]?.find((each) => each.name === spec.name);
   return known?.containerID === undefined ? 0 : known.restartCount + 1;
 }
 
-function* mendRunning(pod: Pod, each: ContainerView, running: ObservedContainer, memory: PodMemory): Generator<Step> {
+function* mendRunning(
+  pod: Pod,
+  each: ContainerView,
+  running: ObservedContainer,
+  memory: PodMemory,
+  nowMs: number,
+): Generator<Step> {
   if (memory.stops.has(running.id)) return;
   const { name } = each.spec;
   const stop = { do: 'stop-container', target: running, spec: each.spec } as const;
-  const condemned = memory.containers.get(name)?.condemned;
+  const { condemned, resizeFailure } = memory.containers.get(name) ?? {};
   if (condemned?.containerId === running.id) {
     yield { ...stop, graceSeconds: condemned.graceSeconds, message: condemned.message, replaced: condemned.replaced };
   } else if (running.specHash !== each.hash) {
     const message = `Container ${name} definition changed, will be restarted`;
     yield { ...stop, graceSeconds: gracePeriodOf(pod), message, replaced: true };
+  } else if (memory.resize.progress?.containers.has(name) && needsUpdate(each, memory)) {
+    if (resizeFailure !== undefined && resizeFailure.retryAtMs > nowMs)
+      yield { do: 'wait', untilMs: resizeFailure.retryAtMs };
+    else yield { do: 'resize-container', container: each, target: running };
   }
 }

@@ -7,8 +7,18 @@ import type { ContainerStatus, Pod, PodCondition, PodPhase, PodStatus } from '..
 import { qosClassOf } from '../../shared/pods.ts';
 import { formatTime } from '../../shared/time.ts';
 import { containerStatusOf } from './container-status.ts';
-import { initFailed, isFinished, isInitDone, isInitialized, type PodView, viewOf } from './containers-of-pod.ts';
+import {
+  type ContainerView,
+  initFailed,
+  isFinished,
+  isInitDone,
+  isInitialized,
+  isRunning,
+  type PodView,
+  viewOf,
+} from './containers-of-pod.ts';
 import type { ObservedPod, PodMemory } from './memory.ts';
+import { resizeConditions } from './resize.ts';
 
 export function podStatusOf(
   pod: Pod,
@@ -21,6 +31,9 @@ export function podStatusOf(
   const situation = { pod, memory, ending, nowMs: host.nowMs };
   const initContainerStatuses = view.inits.map((each) => containerStatusOf(each, situation));
   const containerStatuses = view.mains.map((each) => containerStatusOf(each, situation));
+  const ephemeralContainerStatuses = view.ephemerals.map(
+    (each) => lostStatusOf(each, memory.reported ?? pod.status) ?? containerStatusOf(each, situation),
+  );
   // Kubernetes: a sidecar that is not ready makes its pod not ready.
   const sidecars = initContainerStatuses.filter((_, index) => view.inits[index]?.sidecar);
   const counted = [...sidecars, ...containerStatuses];
@@ -37,8 +50,15 @@ export function podStatusOf(
     startTime: formatTime(memory.startTimeMs),
     ...(initContainerStatuses.length === 0 ? {} : { initContainerStatuses }),
     containerStatuses,
+    ...(ephemeralContainerStatuses.length === 0 ? {} : { ephemeralContainerStatuses }),
     qosClass: qosClassOf(pod.spec),
   };
+}
+
+/** The engine has no record any more of one that ran: it never runs again, and what was said of it stands. */
+function lostStatusOf({ newest, spec }: ContainerView, reported: PodStatus | undefined): ContainerStatus | undefined {
+  const known = reported?.ephemeralContainerStatuses?.find((each) => each.name === spec.name);
+  return newest === undefined && known?.containerID !== undefined ? known : undefined;
 }
 
 function phaseOf(
@@ -64,8 +84,7 @@ function phaseOf(
   return stopped.every((each) => lastEndOf(each)?.exitCode === 0) ? 'Succeeded' : 'Failed';
 }
 
-const isAnythingRunning = (view: PodView) =>
-  [...view.inits, ...view.mains].some((each) => each.newest?.state === 'running');
+const isAnythingRunning = (view: PodView) => [...view.inits, ...view.mains].some(isRunning);
 
 /** A container that waits for its next start counts as what it last was. */
 const lastEndOf = (status: ContainerStatus) =>
@@ -83,13 +102,22 @@ interface Facts {
   nowMs: number;
 }
 
-const OWN = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled'];
+const OWN = [
+  'PodResizePending',
+  'PodResizeInProgress',
+  'PodReadyToStartContainers',
+  'Initialized',
+  'Ready',
+  'ContainersReady',
+  'PodScheduled',
+];
 
 function conditionsOf(pod: Pod, view: PodView, memory: PodMemory, facts: Facts): PodCondition[] {
   const containersReady = containersReadyOf(facts);
   const others = (pod.status?.conditions ?? []).filter((each) => !OWN.includes(each.type));
   const scheduled = pod.status?.conditions?.find((each) => each.type === 'PodScheduled');
   const fresh: PodCondition[] = [
+    ...resizeConditions(memory),
     { type: 'PodReadyToStartContainers', status: truth(isSandboxReady(pod, view, memory)) },
     initializedOf(view, memory, facts),
     readyOf(pod, containersReady),
@@ -99,8 +127,8 @@ function conditionsOf(pod: Pod, view: PodView, memory: PodMemory, facts: Facts):
   const generation = pod.metadata.generation;
   return [
     ...fresh.map((condition) => ({
-      ...condition,
       ...(generation === undefined ? {} : { observedGeneration: generation }),
+      ...condition,
       lastProbeTime: null,
       lastTransitionTime: transitionTime(condition, before, facts.nowMs),
     })),

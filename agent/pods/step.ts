@@ -18,8 +18,12 @@ export type Step =
       attempt: number;
       backOffSeconds: number;
       sandbox: ObservedContainer;
+      /** Whose processes an ephemeral container looks at. */
+      target?: ObservedContainer;
     }
   | { do: 'start-container'; container: ContainerView; created: ObservedContainer }
+  /** It goes on running with other limits. */
+  | { do: 'resize-container'; container: ContainerView; target: ObservedContainer }
   | {
       do: 'stop-container';
       target: ObservedContainer;
@@ -49,6 +53,7 @@ const KEYS: { [Kind in Step['do']]: (step: StepOf<Kind>) => string } = {
   'attach-network': () => 'network',
   'create-container': (step) => containerKey(step.container.spec.name),
   'start-container': (step) => containerKey(step.container.spec.name),
+  'resize-container': (step) => containerKey(step.container.spec.name),
   'stop-container': (step) => `stop:${step.target.id}:${step.graceSeconds}`,
   'remove-container': (step) => `remove:${step.target.id}`,
   'detach-network': () => 'network',

@@ -3,7 +3,7 @@ import { PODS } from '../../shared/api/core.ts';
 import { badRequest, internalError, notFound } from '../../shared/errors.ts';
 import type { ExecSession, ObservedContainer, Runtime } from '../runtime/runtime.ts';
 import { containerStatusOf } from './container-status.ts';
-import type { ContainerView } from './containers-of-pod.ts';
+import { allOf, type ContainerView } from './containers-of-pod.ts';
 import type { LogQuery, PodStreams } from './pods.ts';
 import type { PodWorker } from './worker.ts';
 
@@ -39,8 +39,7 @@ export function podStreams(
 }
 
 function viewOf(worker: PodWorker, name: string): ContainerView | undefined {
-  const { inits, mains } = worker.view();
-  return [...inits, ...mains].find((each) => each.spec.name === name);
+  return allOf(worker.view()).find((each) => each.spec.name === name);
 }
 
 async function* logsOf(

@@ -8,8 +8,8 @@ const MOST_FALLBACK_BYTES = 2048;
 const MOST_FALLBACK_LINES = 80;
 
 export async function terminationMessageOf(context: PodContext, container: ObservedContainer): Promise<string> {
-  const all = [...context.pod().spec.containers, ...(context.pod().spec.initContainers ?? [])];
-  const spec = all.find((each) => each.name === container.name);
+  const { containers, initContainers = [], ephemeralContainers = [] } = context.pod().spec;
+  const spec = [...containers, ...initContainers, ...ephemeralContainers].find((each) => each.name === container.name);
   if (container.kind === 'sandbox' || spec === undefined || context.memory.messages.has(container.id)) return '';
   const message = await readStart(context.files.terminationLog(container.name, container.attempt));
   if (message !== '' || spec.terminationMessagePolicy !== 'FallbackToLogsOnError' || container.exitCode === 0)

@@ -9,7 +9,8 @@ import { isTerminal } from '../../shared/pods.ts';
 import type { ObservedContainer } from '../runtime/runtime.ts';
 import { backOffSecondsOf } from './back-off.ts';
 import { backOffMessage } from './container-status.ts';
-import { type ContainerView, shouldRestart, viewOf } from './containers-of-pod.ts';
+import { allOf, type ContainerView, shouldRestart, viewOf } from './containers-of-pod.ts';
+import type { Machine } from './engine-limits.ts';
 import { eventsOf } from './events.ts';
 import type { Images } from './images.ts';
 import { type Ending, emptyMemory, type ObservedPod, type PodMemory } from './memory.ts';
@@ -19,6 +20,7 @@ import { nextStep } from './plan.ts';
 import type { PodContext } from './pod-context.ts';
 import { podFiles } from './pod-files.ts';
 import { ContainerProbes, probesOf } from './probes.ts';
+import { firstGrants, followResize, grantedPod, type ResizeNews, type Room, resizeDetails } from './resize.ts';
 import { podStatusOf } from './status.ts';
 import { keyOf, type Step } from './step.ts';
 import { terminationMessageOf } from './termination-message.ts';
@@ -28,6 +30,10 @@ export interface WorkerHooks {
   gone(): void;
   /** Its objects do not exist in the cluster: say nothing about it. */
   silent: boolean;
+  /** What is left for a resize of this pod. */
+  room(): Room;
+  /** Something of what this pod was granted is free again. */
+  roomMade(): void;
   /** When its volumes must be brought up to date, though nothing has changed; undefined: never. */
   refreshAtMs(): number | undefined;
 }
@@ -46,6 +52,9 @@ export class PodWorker {
   readonly #removed = new Set<string>();
   /** By container id. */
   readonly #probes = new Map<string, ContainerProbes>();
+  /** As the cluster has it. */
+  #wanted: Pod;
+  /** As it was granted: what runs. */
   #pod: Pod;
   /** The pod's records are being removed: what was last reported is the last word. */
   #isFading = false;
@@ -58,11 +67,16 @@ export class PodWorker {
     this.uid = pod.metadata.uid;
     this.#parts = parts;
     this.#hooks = hooks;
-    this.#pod = pod;
     const startTime = pod.status?.startTime;
-    this.#memory = emptyMemory(startTime === undefined ? oldest(adopted, parts.clock.now()) : Date.parse(startTime));
+    this.#memory = emptyMemory(
+      startTime === undefined ? oldest(adopted, parts.clock.now()) : Date.parse(startTime),
+      machine(),
+    );
     this.#memory.network = parts.network.attachments().get(this.uid);
     for (const container of adopted) this.#containers.set(container.id, container);
+    this.#memory.grants = firstGrants(pod, this.#observed(), this.#memory.machine);
+    this.#wanted = pod;
+    this.#pod = grantedPod(pod, this.#memory.grants);
     const files = podFiles(parts.config.dataDir, this.uid);
     const send: KeeperParts['reporter']['event'] = (event) => {
       if (!hooks.silent) parts.reporter.event(event);
@@ -85,8 +99,7 @@ export class PodWorker {
       facts: () => ({
         nodeIP: parts.nodeIP(),
         podIP: this.#memory.network?.ip ?? (this.#pod.spec.hostNetwork === true ? parts.nodeIP() : undefined),
-        cpuMilli: cpus().length * 1000,
-        memoryBytes: totalmem(),
+        ...this.#memory.machine,
       }),
     };
   }
@@ -117,8 +130,9 @@ export class PodWorker {
 
   /** A newer version of the object. */
   update(pod: Pod): void {
-    const before = this.#pod;
-    this.#pod = pod;
+    const before = this.#wanted;
+    this.#wanted = pod;
+    this.#pod = grantedPod(pod, this.#memory.grants);
     const { metadata } = pod;
     const changed =
       JSON.stringify([before.metadata.labels, before.metadata.annotations]) !==
@@ -196,8 +210,37 @@ export class PodWorker {
     this.#probes.clear();
   }
 
+  get isResizeDeferred(): boolean {
+    return this.#memory.resize.pending?.reason === 'Deferred';
+  }
+
+  #followResize(): void {
+    const { ending, evicted } = this.#memory;
+    if (this.#hooks.silent || ending !== undefined || evicted !== undefined || isTerminal(this.#wanted)) return;
+    const before = this.#pod;
+    const news = followResize(this.#wanted, this.#observed(), this.#memory, () => this.#hooks.room());
+    if (news.includes('started')) this.#pod = grantedPod(this.#wanted, this.#memory.grants);
+    for (const each of news) this.#tellOfResize(each);
+    if (before !== this.#pod) this.#hooks.roomMade();
+  }
+
+  #tellOfResize(news: ResizeNews): void {
+    const { events, memory } = this.#context;
+    const { pending } = memory.resize;
+    const generation = this.#wanted.metadata.generation ?? 0;
+    if (news === 'pending' && pending !== undefined) {
+      const details = resizeDetails(this.#wanted, generation, pending.message);
+      events.warning(`Resize${pending.reason}`, `Pod resize ${pending.reason}: ${details}`);
+    } else if (news === 'started') {
+      events.normal('ResizeStarted', `Pod resize started: ${resizeDetails(this.#pod, generation)}`);
+    } else if (news === 'completed') {
+      events.normal('ResizeCompleted', `Pod resize completed: ${resizeDetails(this.#pod, generation)}`);
+    }
+  }
+
   #turn(): void {
     this.#callOffTimer();
+    this.#followResize();
     this.#followProbes();
     this.#refreshWhenDue();
     // What has just been seen is told before anything that is begun now can change it.
@@ -274,8 +317,7 @@ export class PodWorker {
   #ended(container: ObservedContainer): void {
     this.#memory.stops.delete(container.id);
     const seconds = backOffSecondsOf(container);
-    const { inits, mains } = this.view();
-    const view = [...inits, ...mains].find((each) => each.newest?.id === container.id);
+    const view = allOf(this.view()).find((each) => each.newest?.id === container.id);
     if (view === undefined || seconds === 0 || this.isEnding) return;
     if (!shouldRestart(this.#pod, view, container, this.#memory)) return;
     const { name, namespace, uid } = this.#pod.metadata;
@@ -324,6 +366,7 @@ export class PodWorker {
       podStatusOf(this.#pod, this.#observed(), this.#memory, { ip: this.#parts.nodeIP(), nowMs: clock.now() });
     const status = this.#lastWord() ?? fresh();
     if (!gone && !this.#mustReport && JSON.stringify(status) === JSON.stringify(reported)) return;
+    if (isTerminal({ status }) && !isTerminal({ status: reported })) this.#hooks.roomMade();
     this.#memory.reported = status;
     this.#mustReport = false;
     const { namespace = '', name, uid } = this.#pod.metadata;
@@ -343,6 +386,8 @@ export class PodWorker {
     this.#hooks.gone();
   }
 }
+
+const machine = (): Machine => ({ cpuMilli: cpus().length * 1000, memoryBytes: totalmem() });
 
 const RANK: Record<ObservedContainer['state'], number> = { created: 0, running: 1, exited: 2 };
 

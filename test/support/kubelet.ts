@@ -57,6 +57,7 @@ export class Kubelet {
   readonly configMaps = new Map<string, ConfigMap>();
   readonly secrets = new Map<string, Secret>();
   services: Service[] = [];
+  allocatable: Record<string, string> = { cpu: '2', memory: '4Gi' };
   /** By pod uid, newest last. */
   readonly statuses = new Map<string, PodStatus[]>();
   readonly gone: string[] = [];
@@ -86,6 +87,7 @@ export class Kubelet {
       },
       config: { nodeName: 'node1', dataDir: this.dataDir, manifestDir: this.manifestDir },
       nodeIP: () => '192.168.0.9',
+      allocatable: () => this.allocatable,
       cluster: () => ({ domain: 'cluster.local', dnsIP: '10.96.0.10' }),
       clock: options.clock ?? SYSTEM_CLOCK,
       random: () => 0.5,
@@ -114,7 +116,8 @@ export class Kubelet {
 
   container(uid: string, name: string): ContainerStatus | undefined {
     const status = this.status(uid);
-    return [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].find(
+    const { containerStatuses = [], initContainerStatuses = [], ephemeralContainerStatuses = [] } = status ?? {};
+    return [...containerStatuses, ...initContainerStatuses, ...ephemeralContainerStatuses].find(
       (each) => each.name === name,
     );
   }

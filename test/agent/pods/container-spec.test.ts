@@ -46,7 +46,7 @@ describe('resources', () => {
       { cpuShares: 1024, cpuNano: 1_000_000_000, memoryBytes: 256 << 20, oomScoreAdjust: -997 },
     ],
   ])('%j', (resources, expected) => {
-    expect(specOf({ resources }).resources).toEqual(expected);
+    expect(specOf({ resources }).resources).toEqual({ cpuNano: 0, memoryBytes: 0, ...expected });
   });
 });
 

@@ -1,11 +1,13 @@
 /** What an engine might have of a pod, for the tests of the pure parts. */
 import { BACK_OFF_LABEL } from '../../../agent/pods/back-off.ts';
 import { specHashOf } from '../../../agent/pods/containers-of-pod.ts';
+import { engineLimitsOf } from '../../../agent/pods/engine-limits.ts';
 import type { ObservedPod } from '../../../agent/pods/memory.ts';
 import type { ObservedContainer } from '../../../agent/runtime/runtime.ts';
 import type { Container } from '../../../shared/api/core.ts';
 import { EPOCH, EPOCH_MS } from '../../support/builders.ts';
 
+export const MACHINE = { cpuMilli: 4000, memoryBytes: 8 * 1024 ** 3 };
 export const MAIN: Container = { name: 'main', image: 'nginx:1' };
 export const at = (seconds: number) => new Date(EPOCH_MS + seconds * 1000).toISOString();
 
@@ -25,6 +27,7 @@ export const sandbox = (own: Partial<ObservedContainer> = {}): ObservedContainer
   pid: 100,
   createdAt: EPOCH,
   startedAt: EPOCH,
+  resources: { cpuNano: 0, cpuShares: 0, memoryBytes: 0 },
   labels: {},
   ...own,
 });
@@ -49,6 +52,7 @@ export function container(
     pid: 0,
     createdAt: EPOCH,
     startedAt: EPOCH,
+    resources: engineLimitsOf(spec.resources, MACHINE),
     labels: { [BACK_OFF_LABEL]: String(backOffSeconds) },
     ...rest,
   };
