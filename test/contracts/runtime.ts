@@ -223,7 +223,7 @@ export function runtimeContract(make: () => RuntimeUnderTest): void {
       const late = await runtime.createContainer(looking('late'), sandboxId);
       await runtime.stop(id, 0);
       await exited(id);
-      await expect(runtime.start(late)).rejects.toThrow(/non running container/);
+      await expect(runtime.start(late)).rejects.toThrow(/is not running/);
     });
 
     test('removes what runs and what is gone', async () => {

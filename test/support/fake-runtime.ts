@@ -157,7 +157,7 @@ export class FakeRuntime implements Runtime {
     }
     const processes = container.spec?.processes;
     if (typeof processes === 'object' && this.#containers.get(processes.containerId)?.seen.state !== 'running') {
-      const error = `cannot join PID of a non running container: ${processes.containerId}`;
+      const error = `container ${processes.containerId} is not running`;
       const times = { startedAt: this.#now(), finishedAt: this.#now() };
       container.seen = { ...container.seen, ...times, state: 'exited', exitCode: 128, error };
       throw new Error(error);

@@ -139,6 +139,24 @@ describe('the runtime on Docker', () => {
     expect(host).toMatchObject({ Memory: 16 << 20, MemorySwap: 16 << 20, NanoCpus: 500_000_000, CpuShares: 512 });
   });
 
+  test('what runs is in the cgroup at once when its limits change', async () => {
+    const read = 'cat /sys/fs/cgroup/memory.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes';
+    const first = { memoryBytes: 32 << 20, cpuNano: 500_000_000, cpuShares: 512 };
+    const resources = { ...first, oomScoreAdjust: 1000 };
+    const script = `until [ "$(${read})" = ${64 << 20} ]; do sleep 0.1; done; echo grown`;
+    const { id } = await container((await sandbox()).id, 'main', { ...shell(script), resources });
+    await runtime.update(id, { ...first, memoryBytes: 64 << 20 });
+    expect(await outputOf(id)).toBe('grown\n');
+  });
+
+  test('a container that looks at another sees its processes, and shares its network', async () => {
+    const { id: sandboxId } = await sandbox();
+    const target = await container(sandboxId, 'main', shell('exec sleep 12345'));
+    const looking = { ...shell('ps -o args; hostname'), processes: { containerId: target.id } };
+    const { id } = await container(sandboxId, 'debugger', { ...looking, kind: 'ephemeral' });
+    expect(await outputOf(id)).toMatch(/^COMMAND\n.*sleep 12345\n(.*\n)*inside\n$/);
+  });
+
   test('bounds the size of every log', async () => {
     const { seen } = await run(shell('true'));
     const { HostConfig: host } = JSON.parse(execFileSync('docker', ['inspect', seen!.id], { encoding: 'utf8' }))[0];
