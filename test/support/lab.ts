@@ -37,7 +37,13 @@ export interface Lab {
   /** GET through the public port, whatever the machine's resolver thinks of `*.localhost`. */
   fetchPublic(url: string): Promise<{ status: number; body: string }>;
   /** A command with a terminal of its own, and what was typed into it. */
-  inTerminal(kubectl: Kubectl, args: readonly string[], typed: string): Promise<{ code: number; output: string }>;
+  inTerminal(
+    kubectl: Kubectl,
+    args: readonly string[],
+    typed: string,
+    /** What to see before typing. */
+    prompt?: RegExp,
+  ): Promise<{ code: number; output: string }>;
   /** The answer to one call of the API, as the administrator. */
   api(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
   dispose(): Promise<void>;
@@ -157,6 +163,7 @@ async function inTerminal(
   kubectl: Kubectl,
   args: readonly string[],
   typed: string,
+  prompt = /[#$] /,
 ): Promise<{ code: number; output: string }> {
   const command = [kubectl.binary.path, ...args].map(quoted).join(' ');
   // script(1) gives the command a pseudo-terminal and, with -e, its exit code.
@@ -171,7 +178,7 @@ async function inTerminal(
     child.once('error', reject);
     child.once('close', (code) => resolve(code ?? -1));
   });
-  await eventually('a prompt', () => /[#$] /.test(output) || child.exitCode !== null, {
+  await eventually('a prompt', () => prompt.test(output) || child.exitCode !== null, {
     describe: () => output,
     timeoutMs: 30_000,
   });
