@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Container, ResourceRequirements } from '../../shared/api/core.ts';
-import { isAvailable, limitsOf, qosClassOf, requestsOf, resolvePort } from '../../shared/pods.ts';
+import type { Container, Pod, PodStatus, ResourceRequirements } from '../../shared/api/core.ts';
+import { countsTheSame, isAvailable, limitsOf, qosClassOf, requestsOf, resolvePort } from '../../shared/pods.ts';
 import { EPOCH_MS, pod, running } from '../support/builders.ts';
 
 const container = (name: string, resources?: ResourceRequirements, more: Partial<Container> = {}): Container => ({
@@ -40,6 +40,56 @@ describe('what a pod asks for', () => {
     const spec = { containers: [container('a', cpu('1'))], overhead: { cpu: '250m' } };
     expect(requestsOf(pod('p', { spec }))).toEqual({ cpu: 1250 });
     expect(limitsOf(pod('p', { spec }))).toEqual({});
+  });
+});
+
+describe('while a pod is resized', () => {
+  const status = (name: string, allocated: string, actual: string) => ({
+    ...{ name, ready: true, restartCount: 0, image: '', imageID: '', state: {}, lastState: {} },
+    allocatedResources: { cpu: allocated },
+    resources: { requests: { cpu: actual }, limits: { cpu: actual } },
+  });
+  const pending = (reason: string) => ({ type: 'PodResizePending', status: 'True' as const, reason });
+  const asks = { requests: { cpu: '2' }, limits: { cpu: '2' } };
+  const spec = { containers: [container('a', asks)] };
+
+  test.each<[string, PodStatus, number, number]>([
+    ['without a word of the minion, it counts as it asks', {}, 2000, 2000],
+    ['it counts as it asks where that is most', { containerStatuses: [status('a', '1', '1')] }, 2000, 2000],
+    ['it counts as it was granted where that is most', { containerStatuses: [status('a', '3', '1')] }, 3000, 2000],
+    ['it counts as it still has where that is most', { containerStatuses: [status('a', '2', '4')] }, 4000, 4000],
+    [
+      'one that waits counts as it asks',
+      { containerStatuses: [status('a', '1', '1')], conditions: [pending('Deferred')] },
+      2000,
+      2000,
+    ],
+    [
+      'one that can never be counts as it is',
+      { containerStatuses: [status('a', '1', '1')], conditions: [pending('Infeasible')] },
+      1000,
+      1000,
+    ],
+    ['a status of another container changes nothing', { containerStatuses: [status('b', '9', '9')] }, 2000, 2000],
+  ])('%s', (_, said, requests, limits) => {
+    const found = { ...pod('p', { spec }), status: said };
+    expect([requestsOf(found), limitsOf(found)]).toEqual([{ cpu: requests }, { cpu: limits }]);
+  });
+
+  test('sidecars count as containers do, other init containers as they ask', () => {
+    const sidecar = container('s', cpu('1'), { restartPolicy: 'Always' });
+    const both = { containers: [container('a', cpu('1'))], initContainers: [sidecar, container('i', cpu('1'))] };
+    const initContainerStatuses = [status('s', '3', '3'), status('i', '9', '9')];
+    expect(requestsOf({ spec: both, status: { initContainerStatuses } })).toEqual({ cpu: 4000 });
+  });
+
+  test('a change of the status counts where it changes the sums', () => {
+    const as = (said: PodStatus): Pod => ({ ...pod('p', { spec }), status: said });
+    const small = as({ containerStatuses: [status('a', '1', '1')] });
+    expect(countsTheSame(as({ containerStatuses: [status('a', '2', '1')] }), small)).toBe(true);
+    expect(countsTheSame(as({ containerStatuses: [status('a', '3', '1')] }), small)).toBe(false);
+    expect(countsTheSame(as({ ...small.status, conditions: [pending('Deferred')] }), small)).toBe(true);
+    expect(countsTheSame(as({ ...small.status, conditions: [pending('Infeasible')] }), small)).toBe(false);
   });
 });
 

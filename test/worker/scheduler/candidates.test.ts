@@ -2,9 +2,12 @@
 import { expect, test } from 'vitest';
 import { NODES, PODS, type Pod } from '../../../shared/api/core.ts';
 import { createRegistry, type Registry } from '../../../worker/registry/registry.ts';
+import { update } from '../../../worker/registry/update.ts';
 import { catalogOf } from '../../../worker/resources/catalog.ts';
+import { PODS_DEFINITION } from '../../../worker/resources/pods.ts';
 import { type Candidates, createCandidates } from '../../../worker/scheduler/candidates.ts';
 import { SqliteStore } from '../../../worker/store/sqlite-store.ts';
+import { SYSTEM } from '../../../worker/users.ts';
 import { node } from '../../support/builders.ts';
 import { nodeSql } from '../../support/node-sql.ts';
 import { newSeed, seededRandom } from '../../support/seeded-random.ts';
@@ -66,6 +69,30 @@ test('what is kept is what would be read', () => {
   const made = world(random.next);
   const { registry, candidates } = made;
 
+  const cpu = () => `${1 + random.below(9)}00m`;
+  /** What a minion says of a resize: what it granted, what the container has, whether more can ever fit. */
+  const resizing = () => ({
+    phase: 'Running' as const,
+    ...(random.chance(0.5) && {
+      containerStatuses: [
+        {
+          ...{ name: 'main', ready: true, restartCount: 0, image: '', imageID: '', state: {}, lastState: {} },
+          allocatedResources: { cpu: cpu() },
+          resources: { requests: { cpu: cpu() } },
+        },
+      ],
+    }),
+    ...(random.chance(0.3) && {
+      conditions: [
+        { type: 'PodResizePending', status: 'True' as const, reason: random.pick(['Deferred', 'Infeasible']) },
+      ],
+    }),
+  });
+  const resized = (pod: Pod): Pod => ({
+    ...pod,
+    spec: { ...pod.spec, containers: [{ ...pod.spec.containers[0]!, resources: { requests: { cpu: cpu() } } }] },
+  });
+
   const draft = (name: string) => ({
     apiVersion: 'v1',
     kind: 'Pod',
@@ -82,7 +109,7 @@ test('what is kept is what would be read', () => {
         {
           name: 'main',
           image: 'v1',
-          resources: { requests: { cpu: `${1 + random.below(9)}00m` } },
+          resources: { requests: { cpu: cpu() } },
           ports: random.chance(0.3) ? [{ containerPort: 80, hostPort: 8000 + random.below(9) }] : [],
         },
       ],
@@ -100,7 +127,8 @@ test('what is kept is what would be read', () => {
   });
 
   const step = (): void =>
-    registry.asSystem((objects) => {
+    registry.transact({ user: SYSTEM }, (session) => {
+      const { objects } = session;
       const name = random.pick(POD_NAMES);
       const found = objects.get(PODS, 'default', name);
       const subject = random.pick(NODE_NAMES);
@@ -112,6 +140,8 @@ test('what is kept is what would be read', () => {
         () =>
           found &&
           objects.updateStatus(PODS, { ...found, status: { phase: random.pick(['Running', 'Failed']) } } as Pod),
+        () => found && objects.updateStatus(PODS, { ...found, status: resizing() }),
+        () => found && update(session, PODS_DEFINITION, 'default', name, resized(found), { subresource: 'resize' }),
         () =>
           found &&
           objects.update(PODS, { ...found, metadata: { ...found.metadata, labels: { app: random.pick(['a', 'b']) } } }),
