@@ -39,7 +39,7 @@ function withEphemeralContainers(incoming: Draft<Pod>, stored: Pod): Pod {
 
 /** The rules for each of them, beside the pod's other containers. */
 export function validateEphemeralContainers(spec: PodSpec): StatusCause[] {
-  const others = new Set([...spec.containers, ...(spec.initContainers ?? [])].map(({ name }) => name));
+  const others = new Set([...(spec.containers ?? []), ...(spec.initContainers ?? [])].map(({ name }) => name));
   const taken = new Set(others);
   return (spec.ephemeralContainers ?? []).flatMap((container, index) => {
     const path = `${PATH}[${index}]`;
