@@ -5,7 +5,7 @@ import type { KubeList } from '../../shared/api/meta.ts';
 import { adminClaims } from '../../worker/http/tokens.ts';
 import { decodeBody } from '../../worker/resources/decode.ts';
 import { TestApi, tokenOf } from './support/api.ts';
-import { eventsOf, type WatchEvent } from './support/events.ts';
+import { eventsOf, protobufEventsOf, type WatchEvent } from './support/events.ts';
 
 const MAPS = '/api/v1/namespaces/default/configmaps';
 const map = (name: string, data: Record<string, string> = {}) => ({
@@ -98,12 +98,58 @@ describe('protobuf', () => {
     expect(new TextDecoder().decode(missing.body)).toContain('namespaces "none" not found');
   });
 
-  test('is not for who accepts JSON as well, nor for tables, watches and kinds without it', async () => {
+  test('tells a watcher who accepts nothing else, event by event', async () => {
+    const path = '/api/v1/namespaces/default/configmaps';
+    const { resourceVersion } = (await api.json<KubeList<ConfigMap>>('GET', path)).metadata;
+    const query = `watch=1&labelSelector=mine&resourceVersion=${resourceVersion}`;
+    const answer = await api.fetch('GET', `${path}?${query}`, { headers });
+    expect(answer.headers.get('content-type')).toBe('application/vnd.kubernetes.protobuf;stream=watch');
+    const events = protobufEventsOf(answer);
+    await api.json('POST', path, { body: map('watched', { key: 'value' }) });
+    await api.json('DELETE', `${path}/watched`);
+    const added = await events.next();
+    expect(added).toMatchObject({
+      type: 'ADDED',
+      object: { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: 'watched' }, data: { key: 'value' } },
+    });
+    expect(await events.next()).toMatchObject({ type: 'DELETED', object: { metadata: { name: 'watched' } } });
+    await events.cancel();
+    await api.compact();
+    const late = protobufEventsOf(await api.fetch('GET', `${path}?watch=1&resourceVersion=1`, { headers }));
+    expect(await late.next()).toMatchObject({
+      type: 'ERROR',
+      object: { kind: 'Status', code: 410, reason: 'Expired' },
+    });
+    await late.cancel();
+  });
+
+  test('ends the initial events of an informer with a bookmark of the watched kind', async () => {
+    const query = 'watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
+    const events = protobufEventsOf(await api.fetch('GET', `/api/v1/namespaces?${query}`, { headers }));
+    let event = await events.next();
+    while (event.type === 'ADDED') event = await events.next();
+    expect(event).toMatchObject({
+      type: 'BOOKMARK',
+      object: { kind: 'Namespace', metadata: { annotations: { 'k8s.io/initial-events-end': 'true' } } },
+    });
+    await events.cancel();
+  });
+
+  test('goes to who ranks it above JSON, where the kind has it', async () => {
+    const rather = `${headers.accept},application/json;q=0.5`;
+    expect((await ask('/api/v1/namespaces/default', rather)).type).toBe(headers.accept);
+    expect((await ask('/apis/longshore.dev/v1/namespaces/default/hooks', rather)).type).toBe('application/json');
+    expect((await ask('/api/v1/namespaces/default', `${headers.accept};q=0.5,application/json;q=0.9`)).type).toBe(
+      'application/json',
+    );
+  });
+
+  test('is not for who accepts JSON as well, nor for tables and kinds without it', async () => {
     const both = await ask('/api/v1/namespaces/default', `${headers.accept},application/json`);
     expect([both.status, both.type]).toEqual([200, 'application/json']);
     expect((await ask('/api/v1/namespaces', `${headers.accept};as=Table;g=meta.k8s.io;v=v1`)).status).toBe(406);
-    expect((await ask('/api/v1/namespaces?watch=1')).status).toBe(406);
     expect((await ask('/apis/longshore.dev/v1/namespaces/default/hooks')).status).toBe(406);
+    expect((await ask('/apis/longshore.dev/v1/namespaces/default/hooks?watch=1')).status).toBe(406);
   });
 });
 

@@ -3,7 +3,7 @@
  * allowed, and whose business it is. The Worker's own routes are `app.ts`.
  */
 
-import { badRequest, methodNotAllowed, notAcceptable, unauthorized } from '../../shared/errors.ts';
+import { badRequest, methodNotAllowed, unauthorized } from '../../shared/errors.ts';
 import { JOIN_PATH, LINK_PATH } from '../../shared/link/protocol.ts';
 import type { KeyspaceWatches } from '../links/keyspace-watches.ts';
 import type { Minions } from '../links/minions.ts';
@@ -15,7 +15,7 @@ import { errorAnswer, hasApiHeaders, pageNotFound, setApiHeaders } from './answe
 import { decodeUser } from './authentication.ts';
 import { attributesOf, authorize, forbiddenError } from './authorization.ts';
 import { answerDiscovery } from './discovery.ts';
-import { methodRefused, type RestParts } from './exchange.ts';
+import { methodRefused, type RestParts, wantsProtobuf } from './exchange.ts';
 import { healthAnswer } from './health.ts';
 import { answerJoin } from './join.ts';
 import { parseListOptions, parseResourceVersion } from './list-options.ts';
@@ -28,6 +28,7 @@ import { parseRequestInfo, type RequestInfo, splitTarget } from './request-info.
 import { answerResource, findServed } from './rest.ts';
 import { whyTokenEnded } from './token-status.ts';
 import { isUpgrade } from './watch.ts';
+import { PROTOBUF_WATCH_TYPE } from './watch-frames.ts';
 
 export interface ClusterParts extends RestParts {
   minions: Minions;
@@ -123,8 +124,7 @@ function onWatch(parts: ClusterParts, request: Request, info: RequestInfo): Resp
   if (!served.definition.verbs.includes('watch') || info.subresource !== '') throw methodRefused();
   const options = parseListOptions(info.query, true);
   const form = negotiate(request.headers, info.query, WATCH_FORMS);
-  // Events are texts that all watchers share.
-  if (form.protobuf) throw notAcceptable(['application/json']);
+  const protobuf = wantsProtobuf(form, request, served);
   const revision = parseResourceVersion(options.resourceVersion);
   const { store } = parts.registry;
   requireReached(store, revision);
@@ -147,5 +147,8 @@ function onWatch(parts: ClusterParts, request: Request, info: RequestInfo): Resp
     bookmarks: options.allowWatchBookmarks,
   };
   if (options.sendInitialEvents === false && revision === 0) watch.revision = store.revision;
-  return parts.watches.accept(watch, served);
+  const answer = parts.watches.accept(watch, served);
+  // Events are texts that all watchers share: the Worker turns them.
+  if (protobuf) answer.headers.set('content-type', PROTOBUF_WATCH_TYPE);
+  return answer;
 }

@@ -26,7 +26,7 @@ import { attributesOf, authorize, forbiddenError } from './authorization.ts';
 import { readBody } from './body.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { ReadParts } from './lists.ts';
-import { type AnswerForm, negotiate } from './negotiation.ts';
+import { type AnswerForm, negotiate, protobufWish } from './negotiation.ts';
 import { type APPLY, type PatchType, parsePatch } from './patch-body.ts';
 import type { RequestInfo } from './request-info.ts';
 import { askWebhooks } from './webhook-calls.ts';
@@ -60,11 +60,16 @@ export const LIST_FORMS = ['Table', 'PartialObjectMetadataList'];
 /** @throws StatusError 406, before anything is done, for a form that the kind does not have. */
 export function formOf({ request, info, served }: Exchange, allowed: readonly string[]): AnswerForm {
   const form = negotiate(request.headers, info.query, allowed);
-  const { identity } = served;
-  if (form.protobuf && !hasProtobuf(apiVersionOf(identity), identity.kind)) {
-    throw notAcceptable(['application/json', 'application/yaml']);
-  }
+  wantsProtobuf(form, request, served);
   return form;
+}
+
+/** Whether the answer will be protobuf: asked for, and the kind has it. @throws StatusError 406 where nothing else is taken. */
+export function wantsProtobuf(form: AnswerForm, { headers }: Request, { identity }: ServedResource): boolean {
+  if (!form.protobuf) return false;
+  if (hasProtobuf(apiVersionOf(identity), identity.kind)) return true;
+  if (protobufWish(headers) === 'rather') return false;
+  throw notAcceptable(['application/json', 'application/yaml']);
 }
 
 export const methodRefused = () =>

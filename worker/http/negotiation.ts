@@ -10,7 +10,7 @@ export interface AnswerForm {
   version: 'v1' | 'v1beta1';
   pretty: boolean;
   yaml: boolean;
-  /** The client takes nothing else; the answer is made as JSON, and turned at the end (`protobuf-answer.ts`). */
+  /** The client prefers it; the answer is made as JSON, and turned at the end (`protobuf-answer.ts`). */
   protobuf: boolean;
   /** The client takes compressed bodies. */
   gzip: boolean;
@@ -42,14 +42,23 @@ const ANSWERED_MEDIA = ['application/json', 'application/yaml', 'application/vnd
 
 const OTHER_MEDIA = new Set(['application/json', 'application/*', '*/*', 'application/yaml']);
 
-export function takesOnlyProtobuf(headers: Headers): boolean {
+const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+
+/** How much the client wants the best of some media types; 0: not at all. */
+function qualityOf(ranges: readonly MediaRange[], wanted: (type: string) => boolean): number {
+  const found = ranges.filter(({ type, parameters }) => wanted(type) && parameters.as === undefined);
+  return Math.max(0, ...found.map(({ quality }) => quality));
+}
+
+/** How the client ranks protobuf: it takes nothing else, or it would rather have it, or anything else will do. */
+export function protobufWish(headers: Headers): 'only' | 'rather' | undefined {
   const accept = headers.get('accept') ?? '';
-  if (!accept.includes('vnd.kubernetes.protobuf')) return false;
-  const ranges = parseAccept(accept).filter(({ quality }) => quality > 0);
-  if (ranges.some(({ type, parameters }) => OTHER_MEDIA.has(type) && parameters.as === undefined)) return false;
-  return ranges.some(
-    ({ type, parameters }) => type === 'application/vnd.kubernetes.protobuf' && parameters.as === undefined,
-  );
+  if (!accept.includes('vnd.kubernetes.protobuf')) return undefined;
+  const ranges = parseAccept(accept);
+  const protobuf = qualityOf(ranges, (type) => type === PROTOBUF);
+  const other = qualityOf(ranges, (type) => OTHER_MEDIA.has(type));
+  if (protobuf <= other) return undefined;
+  return other === 0 ? 'only' : 'rather';
 }
 
 const isPretty = (query: URLSearchParams, userAgent: string): boolean => {
@@ -72,6 +81,9 @@ export function negotiate(headers: Headers, query: URLSearchParams, allowed: rea
   const accept = headers.get('accept');
   const plain: AnswerForm = { as: '', version: 'v1', pretty, yaml: false, protobuf: false, gzip: acceptsGzip(headers) };
   if (accept === null || accept.trim() === '') return plain;
+  const protobuf = protobufWish(headers);
+  // Where a Table is to be had, that is what a client that names one wants.
+  if (protobuf === 'rather' && !/;\s*as=/.test(accept)) return { ...plain, pretty: false, protobuf: true };
   for (const { type, parameters, quality } of parseAccept(accept)) {
     if (quality <= 0) continue;
     const json = type === 'application/json' || type === 'application/*' || type === '*/*';
@@ -88,6 +100,6 @@ export function negotiate(headers: Headers, query: URLSearchParams, allowed: rea
     if (version !== 'v1' && version !== 'v1beta1') continue;
     return { ...plain, as: form, version, yaml };
   }
-  if (takesOnlyProtobuf(headers)) return { ...plain, pretty: false, protobuf: true };
+  if (protobuf === 'only') return { ...plain, pretty: false, protobuf: true };
   throw notAcceptable([...ANSWERED_MEDIA]);
 }

@@ -2,6 +2,7 @@
  * A watch as the client sees it: the Worker holds the chunked response (or the client's own WebSocket) and joins it to a
  * hibernating socket of the Cluster object, which may sleep meanwhile. What is sent is `worker/links/watches.ts`.
  */
+import { framesOf, type WatchFrames } from './watch-frames.ts';
 
 /** A client that has gone is noticed only when a write fails; blank lines are nothing to a JSON reader. */
 const KEEP_ALIVE_MS = 25_000;
@@ -26,25 +27,33 @@ export async function watchAnswer(request: Request, side: WatchSide): Promise<Re
   if (answer.status !== 101 || socket === null) return answer;
   const timeoutMs = 1000 * (side.timeoutSeconds ?? Math.floor(DEFAULT_TIMEOUT_SECONDS * (1 + side.random())));
   socket.binaryType = 'arraybuffer';
-  return isUpgrade(request.headers)
-    ? overWebSocket(request, socket, timeoutMs, side)
-    : overStream(request, socket, timeoutMs, side);
+  const joined = { request, socket, frames: framesOf(answer.headers.get('content-type')), timeoutMs, side };
+  return isUpgrade(request.headers) ? overWebSocket(joined) : overStream(joined);
 }
 
-function overStream(request: Request, socket: WebSocket, timeoutMs: number, side: WatchSide): Response {
-  const encoder = new TextEncoder();
+interface JoinedWatch {
+  request: Request;
+  /** Of the Cluster object. */
+  socket: WebSocket;
+  frames: WatchFrames;
+  timeoutMs: number;
+  side: WatchSide;
+}
+
+function overStream({ request, socket, frames, timeoutMs, side }: JoinedWatch): Response {
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   let open = true;
   let finish = (_reason: string, _cancelled?: boolean) => {};
   const body = new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        const send = (text: string) => {
+        const send = (bytes: Uint8Array) => {
           if (!open) return;
-          controller.enqueue(encoder.encode(text));
+          controller.enqueue(bytes);
           if ((controller.desiredSize ?? 0) < 0) finish('the client reads too slowly');
         };
-        const keepAlive = setInterval(() => send('\n'), KEEP_ALIVE_MS);
+        const { nothing } = frames;
+        const keepAlive = nothing === undefined ? null : setInterval(() => send(nothing), KEEP_ALIVE_MS);
         const timeout = setTimeout(() => finish('timeout'), timeoutMs);
         finish = (reason, cancelled = false) => {
           if (!open) return;
@@ -56,7 +65,7 @@ function overStream(request: Request, socket: WebSocket, timeoutMs: number, side
           if (!cancelled) controller.close();
           end();
         };
-        socket.addEventListener('message', (event) => send(`${String(event.data)}\n`));
+        socket.addEventListener('message', (event) => send(frames.bytes(String(event.data))));
         socket.addEventListener('close', () => finish('closed'));
         socket.addEventListener('error', () => finish('broken'));
         request.signal.addEventListener('abort', () => finish('the client has gone'));
@@ -68,12 +77,12 @@ function overStream(request: Request, socket: WebSocket, timeoutMs: number, side
   );
   side.waitUntil(ended);
   return new Response(body, {
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-cache, private, no-transform' },
+    headers: { 'content-type': frames.contentType, 'cache-control': 'no-cache, private, no-transform' },
   });
 }
 
 /** One event a message, as upstream's watch over WebSocket. */
-function overWebSocket(request: Request, socket: WebSocket, timeoutMs: number, side: WatchSide): Response {
+function overWebSocket({ request, socket, frames, timeoutMs, side }: JoinedWatch): Response {
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const { 0: theirs, 1: ours } = new WebSocketPair();
   const timeout = setTimeout(() => finish('timeout'), timeoutMs);
@@ -84,7 +93,7 @@ function overWebSocket(request: Request, socket: WebSocket, timeoutMs: number, s
     end();
   };
   socket.addEventListener('message', (event) => {
-    for (const line of String(event.data).split('\n')) ours.send(line);
+    for (const line of String(event.data).split('\n')) ours.send(frames.message(line));
   });
   for (const each of [socket, ours]) {
     each.addEventListener('close', () => finish('closed'));

@@ -21,7 +21,8 @@ test.each([
   ['application/json;as=Nonsense;v=v1;g=meta.k8s.io,application/json', 'json'],
   ['application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1', 'json PartialObjectMetadatav1'],
   ['application/vnd.kubernetes.protobuf,application/json', 'json'],
-  ['application/vnd.kubernetes.protobuf;q=1, application/json;q=0.5', 'json'],
+  ['application/vnd.kubernetes.protobuf;q=1, application/json;q=0.5', 'protobuf'],
+  ['application/vnd.kubernetes.protobuf;q=0.5, application/json;q=0.5', 'json'],
   ['application/yaml;q=0.9,application/json;q=0.1', 'yaml'],
   ['application/vnd.kubernetes.protobuf', 'protobuf'],
 ])('%s gets %s', (accept, expected) => {
