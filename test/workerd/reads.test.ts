@@ -71,6 +71,7 @@ describe('a list', () => {
     };
     expect(await encoding(`${MAPS}/long`)).toBe('gzip');
     expect(await encoding(`${MAPS}/a`)).toBeNull();
+    expect(await encoding('/openapi/v2')).toBe('gzip');
   });
 });
 

@@ -11,7 +11,7 @@ import type { Watches, WatchRequest } from '../links/watches.ts';
 import { BASE_PATH_HEADER } from '../rpc.ts';
 import type { Reader } from '../store/store.ts';
 import type { UserInfo } from '../users.ts';
-import { errorAnswer, hasApiHeaders, pageNotFound, setApiHeaders } from './answers.ts';
+import { compressible, errorAnswer, hasApiHeaders, pageNotFound, setApiHeaders } from './answers.ts';
 import { decodeUser } from './authentication.ts';
 import { attributesOf, authorize, forbiddenError } from './authorization.ts';
 import { answerDiscovery } from './discovery.ts';
@@ -21,7 +21,7 @@ import { answerJoin } from './join.ts';
 import { parseListOptions, parseResourceVersion } from './list-options.ts';
 import { includeObject, requireReached } from './lists.ts';
 import { metricsAnswer } from './metrics.ts';
-import { negotiate } from './negotiation.ts';
+import { acceptsGzip, negotiate } from './negotiation.ts';
 import { answerOpenApi, type Describe } from './openapi.ts';
 import { protobufAnswer } from './protobuf-answer.ts';
 import { parseRequestInfo, type RequestInfo, splitTarget } from './request-info.ts';
@@ -111,7 +111,9 @@ async function onPath(
       { ...asked, query, basePath: request.headers.get(BASE_PATH_HEADER) ?? '', nowMs: parts.nowMs() },
       parts.describe,
     ));
-  return document === undefined ? undefined : new Response(document.body || null, document);
+  if (document === undefined) return undefined;
+  const answer = new Response(document.body || null, document);
+  return compressible(answer, { gzip: acceptsGzip(request.headers) }, document.body.length);
 }
 
 const WATCH_FORMS = ['Table', 'PartialObjectMetadata'];

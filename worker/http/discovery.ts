@@ -17,10 +17,10 @@ export interface DocumentRequest {
   headers: Headers;
 }
 
-export interface DocumentAnswer {
+export interface DocumentAnswer<Body extends string | Uint8Array = string> {
   status: 200 | 301 | 304;
   headers: Record<string, string>;
-  body: string;
+  body: Body;
 }
 
 interface SubresourceForm {

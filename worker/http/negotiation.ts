@@ -67,7 +67,8 @@ const isPretty = (query: URLSearchParams, userAgent: string): boolean => {
   return /^(curl|Wget|Mozilla\/5\.0)/.test(userAgent);
 };
 
-const acceptsGzip = (headers: Headers): boolean =>
+/** Whether the client takes compressed bodies. */
+export const acceptsGzip = (headers: Headers): boolean =>
   (headers.get('accept-encoding') ?? '').split(',').some((each) => each.trim().split(';', 1)[0] === 'gzip');
 
 const AS = ['Table', 'PartialObjectMetadata', 'PartialObjectMetadataList'] as const;

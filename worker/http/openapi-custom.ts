@@ -34,8 +34,11 @@ function published(node: StructuralSchema, form: SchemaForm): OpenApiSchema {
   if (typeof shown.additionalProperties === 'object' && typeof node.additionalProperties === 'object') {
     shown.additionalProperties = published(node.additionalProperties, form);
   }
-  if (node['x-kubernetes-embedded-resource']) {
+  // kubectl: with these, it would refuse the fields that are not named.
+  const isOpen = form.version === 2 && node['x-kubernetes-preserve-unknown-fields'] === true;
+  if (node['x-kubernetes-embedded-resource'] && !isOpen) {
     shown.properties = { ...(shown.properties as object | undefined), ...typeMeta(form) };
+    shown.required = [...new Set([...(node.required ?? []), 'kind', 'apiVersion'])];
   }
   return shown;
 }
@@ -53,6 +56,19 @@ function restrain(shown: OpenApiSchema): void {
     for (const keyword of ['type', 'items', 'properties', 'additionalProperties']) delete shown[keyword];
   }
   if (shown['x-kubernetes-int-or-string']) delete shown.type;
+  // kubectl: has no arrays of nothing in particular.
+  if (shown.type === 'array' && shown.items === undefined) delete shown.type;
+  restrainRequired(shown);
+}
+
+/** What may be null has no type there, and so may be missing as far as the document says. */
+function restrainRequired(shown: OpenApiSchema): void {
+  const { required, properties, additionalProperties } = shown as StructuralSchema;
+  if (required === undefined) return;
+  const left = required.filter((name) => properties?.[name]?.nullable !== true);
+  const values = typeof additionalProperties === 'object' ? additionalProperties : undefined;
+  if (left.length === 0 || values?.nullable === true) delete shown.required;
+  else shown.required = left;
 }
 
 /** A custom kind and its list, under the names of the two definitions. */

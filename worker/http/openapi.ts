@@ -22,6 +22,7 @@ import {
   type OpenApiSchema,
   type SchemaForm,
 } from './openapi-schemas.ts';
+import { encodeDocumentV2 } from './openapi-v2-protobuf.ts';
 
 /** The texts of one package (`io.k8s.api.core.v1`); undefined when there are none. */
 export type Describe = (packageName: string) => Promise<Descriptions | undefined>;
@@ -31,8 +32,15 @@ const V2: SchemaForm = { prefix: '#/definitions/', version: 2 };
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
 const YEAR_MS = 365 * 24 * 3_600_000;
 
-const PROTOBUF_V2 = 'application/com.github.proto-openapi.spec.v2';
-const PROTOBUF_V3 = 'application/com.github.proto-openapi.spec.v3';
+/** Clients ask in the old spelling, with an @; the answer is in the new one. */
+const PROTOBUF_V2 = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
+const V2_FORMS: Record<string, 'json' | 'protobuf'> = {
+  'application/json': 'json',
+  'application/*': 'json',
+  '*/*': 'json',
+  [PROTOBUF_V2]: 'protobuf',
+  'application/com.github.proto-openapi.spec.v2@v1.0+protobuf': 'protobuf',
+};
 
 const packageOf = (name: string): string => name.slice(0, name.lastIndexOf('.'));
 
@@ -124,7 +132,7 @@ const locationOf = ({ group, version }: Pick<Identity, 'group' | 'version'>): st
 const groupVersionAt = (location: string): string => location.replace(/^apis?\//, '');
 
 /** Grows when these files come to write documents another way: clients keep a document for as long as its hash stands. */
-const DOCUMENT_REVISION = 1;
+const DOCUMENT_REVISION = 2;
 
 /** A catalog is a value: what was made from it stays right. */
 const hashes = new WeakMap<Catalog, Map<string, string>>();
@@ -154,20 +162,32 @@ function hashOf(catalog: Catalog, location: string): string | undefined {
   return hash;
 }
 
-/** JSON for those who take it. @throws StatusError 406 for a client that wants protobuf alone. */
-function requireJson(headers: Headers, protobuf: string): void {
-  const accept = headers.get('accept');
-  if (accept === null || accept.trim() === '') return;
-  const ranges = parseAccept(accept).filter((range) => range.quality > 0);
-  if (ranges.some(({ type }) => type === 'application/json' || type === 'application/*' || type === '*/*')) return;
-  if (ranges.some(({ type }) => type.startsWith(protobuf))) throw notAcceptable(['application/json']);
+/** The media types that a client takes, best first; anything when it names none. */
+const acceptedTypes = (headers: Headers): string[] =>
+  parseAccept(headers.get('accept')?.trim() || '*/*')
+    .filter(({ quality }) => quality > 0)
+    .map(({ type }) => type);
+
+/** Version 3 is read as JSON by every client. @throws StatusError 406 for one that wants protobuf alone. */
+function requireJson(headers: Headers): void {
+  const types = acceptedTypes(headers);
+  if (types.some((type) => V2_FORMS[type] === 'json')) return;
   throw notAcceptable(['application/json']);
 }
 
 /** The packages that a document takes definitions from. */
-function packagesIn(catalog: Catalog, groupVersion: string): Set<string> {
-  const resources = catalog.served.filter(({ identity }) => apiVersionOf(identity) === groupVersion);
-  return new Set([...closureOf(rootsOf(resources)).keys()].map(packageOf));
+const packagesIn = (resources: readonly ServedResource[]): Set<string> =>
+  new Set([...closureOf(rootsOf(resources)).keys()].map(packageOf));
+
+/** None where the client has the document already. */
+async function textsUnlessKnown(
+  request: DocumentRequest,
+  etag: string,
+  resources: readonly ServedResource[],
+  describe: Describe,
+): Promise<ReadonlyMap<string, Descriptions>> {
+  if (request.headers.get('if-none-match') === `"${etag}"`) return NO_TEXTS;
+  return textsFor(packagesIn(resources), describe);
 }
 
 async function textsFor(packages: Set<string>, describe: Describe): Promise<ReadonlyMap<string, Descriptions>> {
@@ -190,27 +210,44 @@ function indexV3(catalog: Catalog): object {
   return { paths };
 }
 
-function documentV2(catalog: Catalog): object {
+function documentV2(catalog: Catalog, texts: ReadonlyMap<string, Descriptions>): object {
   const versions = builtInVersions(catalog);
   return {
     swagger: '2.0',
     info: INFO,
     paths: Object.assign({}, ...catalog.served.map((served) => pathsOf(served, definitionNameOf(served), V2))),
-    definitions: definitionsFor(catalog.served, V2, NO_TEXTS, versions),
+    definitions: definitionsFor(catalog.served, V2, texts, versions),
     securityDefinitions: SECURITY,
     security: [{ BearerToken: [] }],
   };
 }
 
-function cached(
+function cached<Body extends string | Uint8Array>(
   request: DocumentRequest,
-  text: () => string,
+  body: () => Body,
   etag: string,
   more: Record<string, string> = {},
-): DocumentAnswer {
+): DocumentAnswer<Body | ''> {
   const headers = { 'content-type': 'application/json', etag: `"${etag}"`, vary: 'Accept', ...more };
   if (request.headers.get('if-none-match') === headers.etag) return { status: 304, headers, body: '' };
-  return { status: 200, headers, body: text() };
+  return { status: 200, headers, body: body() };
+}
+
+/** @throws StatusError 406 */
+async function answerV2(
+  catalog: Catalog,
+  request: DocumentRequest,
+  describe: Describe,
+): Promise<DocumentAnswer<string | Uint8Array>> {
+  const asked = acceptedTypes(request.headers).find((type) => Object.hasOwn(V2_FORMS, type));
+  if (asked === undefined) throw notAcceptable(['application/json', PROTOBUF_V2]);
+  const form = V2_FORMS[asked];
+  const hash = hashOf(catalog, '') ?? '';
+  const etag = form === 'json' ? hash : `${hash}-protobuf`;
+  const texts = await textsUnlessKnown(request, etag, catalog.served, describe);
+  const document = () => documentV2(catalog, texts);
+  if (form === 'json') return cached(request, () => JSON.stringify(document()), etag);
+  return cached(request, () => encodeDocumentV2(document()), etag, { 'content-type': PROTOBUF_V2 });
 }
 
 export interface OpenApiRequest extends DocumentRequest {
@@ -225,28 +262,25 @@ export async function answerOpenApi(
   catalog: Catalog,
   request: OpenApiRequest,
   describe: Describe,
-): Promise<DocumentAnswer | undefined> {
+): Promise<DocumentAnswer<string | Uint8Array> | undefined> {
   const path = request.path.replace(/\/$/, '');
-  if (path === '/openapi/v2') {
-    requireJson(request.headers, PROTOBUF_V2);
-    return cached(request, () => JSON.stringify(documentV2(catalog)), hashOf(catalog, '') ?? '');
-  }
+  if (path === '/openapi/v2') return answerV2(catalog, request, describe);
   if (path === '/openapi/v3') {
-    requireJson(request.headers, PROTOBUF_V3);
+    requireJson(request.headers);
     return cached(request, () => JSON.stringify(indexV3(catalog)), hashOf(catalog, '') ?? '');
   }
   if (!path.startsWith('/openapi/v3/')) return undefined;
   const location = path.slice('/openapi/v3/'.length);
   const hash = /^(api\/[^/]+|apis\/[^/]+\/[^/]+)$/.test(location) ? hashOf(catalog, location) : undefined;
   if (hash === undefined) return undefined;
-  requireJson(request.headers, PROTOBUF_V3);
+  requireJson(request.headers);
   const asked = request.query.get('hash');
   if (asked !== null && asked !== hash) {
     const target = `${request.basePath}/openapi/v3/${location}?hash=${hash}`;
     return { status: 301, headers: { location: target, vary: 'Accept' }, body: '' };
   }
-  const packages = packagesIn(catalog, groupVersionAt(location));
-  const texts = request.headers.get('if-none-match') === `"${hash}"` ? NO_TEXTS : await textsFor(packages, describe);
+  const resources = catalog.served.filter(({ identity }) => locationOf(identity) === location);
+  const texts = await textsUnlessKnown(request, hash, resources, describe);
   const immutable: Record<string, string> =
     asked === null
       ? {}

@@ -1,3 +1,4 @@
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { describe, expect, test } from 'vitest';
 import type { DocumentAnswer } from '../../../worker/http/discovery.ts';
 import { answerOpenApi } from '../../../worker/http/openapi.ts';
@@ -12,14 +13,18 @@ const texts: Record<string, Descriptions> = {
   },
 };
 
-async function ask(url: string, headers: Record<string, string> = {}, basePath = ''): Promise<DocumentAnswer> {
+async function ask(
+  url: string,
+  headers: Record<string, string> = {},
+  basePath = '',
+): Promise<DocumentAnswer<string | Uint8Array>> {
   const { pathname: path, searchParams: query } = new URL(url, 'http://x');
   const request = { path, query, headers: new Headers(headers), basePath, nowMs: Date.UTC(2026, 0, 1) };
   const answer = await answerOpenApi(catalog, request, async (name) => texts[name]);
   if (answer === undefined) throw new Error(`nothing at ${url}`);
   return answer;
 }
-const json = async (url: string) => JSON.parse((await ask(url)).body);
+const json = async (url: string) => JSON.parse(String((await ask(url)).body));
 
 describe('the index of OpenAPI v3', () => {
   test('gives each group version a URL that holds for a year', async () => {
@@ -122,13 +127,91 @@ describe('OpenAPI v2', () => {
     expect([...new Set(missing)]).toEqual([]);
     expect(JSON.stringify(document)).not.toContain('#/components/');
     expect(document.definitions['io.k8s.api.core.v1.Pod'].properties.spec).toEqual({
+      description: 'What it shall be.',
       $ref: '#/definitions/io.k8s.api.core.v1.PodSpec',
     });
   });
 
-  test('in protobuf is refused by name', async () => {
-    const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
-    await expect(ask('/openapi/v2', { accept })).rejects.toMatchObject({ code: 406, reason: 'NotAcceptable' });
-    expect((await ask('/openapi/v2', { accept: `${accept}, */*` })).status).toBe(200);
+  test('is gnostic’s message for client-go, which asks for nothing else', async () => {
+    const document = await protobufDocument({ accept: PROTOBUF });
+    expect(textOf(document, 1)).toBe('2.0');
+    const pod = mapOf(document, 9).get('io.k8s.api.core.v1.Pod');
+    if (pod === undefined) throw new Error('no Pod');
+    expect(textOf(pod, 4)).toBe('A pod.');
+    expect(textOf(messageOf(pod, 22), 1)).toBe('object');
+    expect(JSON.parse(textOf(mapOf(pod, 31, 'inline').get('x-kubernetes-group-version-kind'), 2))).toEqual([
+      { group: '', kind: 'Pod', version: 'v1' },
+    ]);
+    const spec = mapOf(pod, 25).get('spec');
+    expect(textOf(spec, 1)).toBe('#/definitions/io.k8s.api.core.v1.PodSpec');
+    expect(textOf(spec, 4)).toBe('What it shall be.');
+    const containers = mapOf(mapOf(document, 9).get('io.k8s.api.core.v1.PodSpec'), 25).get('containers');
+    expect(textOf(messageOf(containers, 22), 1)).toBe('array');
+    expect(textOf(messageOf(messageOf(containers, 23), 1), 1)).toBe('#/definitions/io.k8s.api.core.v1.Container');
+    expect(mapOf(containers, 31, 'inline')).toHaveProperty('size', 4);
+    const labels = mapOf(mapOf(document, 9).get('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta'), 25).get('labels');
+    expect(textOf(messageOf(messageOf(messageOf(labels, 21), 1), 22), 1)).toBe('string');
+  });
+
+  test('has every definition, path and operation of the JSON form in the message', async () => {
+    const shown = await json('/openapi/v2');
+    const document = await protobufDocument({ accept: PROTOBUF });
+    expect([...mapOf(document, 9).keys()]).toEqual(Object.keys(shown.definitions));
+    const paths = mapOf(document, 8, 2);
+    expect([...paths.keys()]).toEqual(Object.keys(shown.paths));
+    const patch = messageOf(paths.get('/apis/apps/v1/namespaces/{namespace}/deployments/{name}'), 8);
+    expect(fieldsOf(patch).filter(([number]) => number === 8).length).toBeGreaterThan(3);
+    // ParametersItem, Parameter, BodyParameter
+    expect(textOf(messageOf(messageOf(messageOf(patch, 8), 1), 1), 3)).toBe('body');
+  });
+
+  test('has the form that the client named first, each under an ETag of its own', async () => {
+    const both = await ask('/openapi/v2', { accept: `${PROTOBUF}, */*` });
+    expect(both.headers['content-type']).toBe('application/com.github.proto-openapi.spec.v2.v1.0+protobuf');
+    const plain = await ask('/openapi/v2', { accept: 'application/json' });
+    expect(plain.headers.etag).not.toBe(both.headers.etag);
+    const again = await ask('/openapi/v2', { accept: PROTOBUF, 'if-none-match': both.headers.etag ?? '' });
+    expect([again.status, again.body]).toEqual([304, '']);
+    await expect(ask('/openapi/v2', { accept: 'image/png' })).rejects.toMatchObject({ code: 406 });
   });
 });
+
+const PROTOBUF = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+
+// ---- A reader of gnostic's message that knows nothing of the writer's tables -----------------------------------------
+
+type WireFields = [number: number, value: Uint8Array][];
+
+function fieldsOf(message: Uint8Array | undefined): WireFields {
+  if (message === undefined) throw new Error('the message is missing');
+  const reader = new BinaryReader(message);
+  const fields: WireFields = [];
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag();
+    fields.push([number, type === WireType.LengthDelimited ? reader.bytes() : reader.skip(type)]);
+  }
+  return fields;
+}
+
+const messageOf = (message: Uint8Array | undefined, number: number): Uint8Array | undefined =>
+  fieldsOf(message).find((field) => field[0] === number)?.[1];
+
+const textOf = (message: Uint8Array | undefined, number: number): string =>
+  new TextDecoder().decode(messageOf(message, number));
+
+/** Named values { name 1, value 2 }: in field `inside` of the message in field `number`, or repeated in that field itself. */
+function mapOf(
+  message: Uint8Array | undefined,
+  number: number,
+  inside: number | 'inline' = 1,
+): Map<string, Uint8Array | undefined> {
+  const [holder, field] = inside === 'inline' ? [message, number] : [messageOf(message, number), inside];
+  const entries = fieldsOf(holder).filter(([each]) => each === field);
+  return new Map(entries.map(([, entry]) => [textOf(entry, 1), messageOf(entry, 2)]));
+}
+
+async function protobufDocument(headers: Record<string, string>): Promise<Uint8Array> {
+  const { body } = await ask('/openapi/v2', headers);
+  if (typeof body === 'string') throw new Error('the document is text');
+  return body;
+}
