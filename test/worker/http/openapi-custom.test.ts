@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { CustomResourceDefinition } from '../../../shared/api/apiextensions.ts';
+import type { CustomResourceDefinition, StructuralSchema } from '../../../shared/api/apiextensions.ts';
 import { customDefinitions } from '../../../worker/http/openapi-custom.ts';
 import type { OpenApiSchema } from '../../../worker/http/openapi-schemas.ts';
 import { definitionOf } from '../../../worker/registry/custom.ts';
 import { catalogOf } from '../../../worker/resources/catalog.ts';
-import type { StructuralSchema } from '../../../worker/resources/structural.ts';
 
 /** What version 2 shows of a custom kind's spec. */
 function shownSpec(spec: StructuralSchema): OpenApiSchema {
