@@ -28,6 +28,8 @@ export interface Env {
   OIDC_USERNAME_PREFIX?: string;
   OIDC_GROUPS_CLAIM?: string;
   OIDC_GROUPS_PREFIX?: string;
+  /** YAML or JSON of an audit.k8s.io/v1 Policy. Absent: nothing is logged of requests. */
+  AUDIT_POLICY?: string;
   /** Static assets. */
   ASSETS?: Fetcher;
 }

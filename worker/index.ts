@@ -7,6 +7,7 @@ import { handleHook, parseHookPath } from './edge/hooks.ts';
 import { handlePublic, isPublic } from './edge/public.ts';
 import type { Env } from './env.ts';
 import { createApp, withApiHeaders } from './http/app.ts';
+import { audited } from './http/audit/audit.ts';
 import { splitTarget } from './http/request-info.ts';
 import { Relay } from './relay.ts';
 
@@ -16,7 +17,9 @@ export default {
   async fetch(request: Request, env: Env, context: ExecutionContext): Promise<Response> {
     if (isPublic(request, env)) return handlePublic(request, env);
     if (parseHookPath(splitTarget(request.url).path) !== undefined) return handleHook(request, env);
-    return withApiHeaders(request, await app.fetch(request, env, context));
+    return audited(request, env, async (auditId) =>
+      withApiHeaders(request, await app.fetch(request, env, context), auditId),
+    );
   },
 } satisfies ExportedHandler<Env>;
 

@@ -12,6 +12,9 @@ export const CLUSTER_HEADER = 'x-longshore-cluster';
 /** What stood before the API's own paths in the client's URL: `/clusters/NAME`, or ''. */
 export const BASE_PATH_HEADER = 'x-longshore-base-path';
 
+/** The Worker asks the object to say how it decided, and why; in the answer, that. No secret: a review tells as much. */
+export const ANNOTATIONS_HEADER = 'x-longshore-audit';
+
 export type Outcome<T> = { ok: true; value: T } | { ok: false; status: Status };
 
 /** Where a pod's streams go, after authorization of `pods/SUBRESOURCE`. */

@@ -2,7 +2,8 @@
 import type { Status } from '../../shared/api/meta.ts';
 import { internalError, StatusError } from '../../shared/errors.ts';
 
-const AUDIT_ID = 'audit-id';
+export const AUDIT_ID = 'audit-id';
+const UNEXPECTED = 'an unexpected error; the control plane logged it';
 
 /** Flow control is the platform's; the headers tell clients that they need not throttle themselves. */
 const FLOW_HEADERS = Object.entries({
@@ -10,7 +11,8 @@ const FLOW_HEADERS = Object.entries({
   'x-kubernetes-pf-prioritylevel-uid': '0f3c7d52-8a44-4f6e-8a57-6f7265000001',
 });
 
-const auditIdOf = (headers: Headers): string => {
+/** The client's own, where it is one. */
+export const auditIdOf = (headers: Headers): string => {
   const given = headers.get(AUDIT_ID) ?? '';
   return /^[\x21-\x7e]{1,64}$/.test(given) ? given : crypto.randomUUID();
 };
@@ -19,8 +21,8 @@ const auditIdOf = (headers: Headers): string => {
 export const hasApiHeaders = (response: Response): boolean => response.status === 101 || response.headers.has(AUDIT_ID);
 
 /** What is on every answer of the API. Set where the answer is made: on its way it cannot be changed without a copy. */
-export function setApiHeaders(request: Headers, { headers }: Response): void {
-  headers.set(AUDIT_ID, auditIdOf(request));
+export function setApiHeaders(request: Headers, { headers }: Response, auditId = auditIdOf(request)): void {
+  headers.set(AUDIT_ID, auditId);
   for (const [name, value] of FLOW_HEADERS) headers.set(name, value);
 }
 
@@ -51,8 +53,12 @@ export function errorAnswer(error: unknown, context: Record<string, unknown>, pr
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     }),
   );
-  return statusAnswer(internalError('an unexpected error; the control plane logged it').status, pretty);
+  return statusAnswer(internalError(UNEXPECTED).status, pretty);
 }
+
+/** Whether a Status is what `errorAnswer` says of a bug. */
+export const isUnexpected = ({ code, message }: Status): boolean =>
+  code === 500 && message?.endsWith(UNEXPECTED) === true;
 
 /** As Go's http.NotFound: what the apiserver's mux says about paths that no API group claims. */
 export const pageNotFound = (): Response =>

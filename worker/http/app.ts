@@ -9,9 +9,10 @@ import { badRequest, StatusError, serviceUnavailable, tooManyRequests } from '..
 import { DATA_PATH } from '../../shared/link/protocol.ts';
 import type { Env } from '../env.ts';
 import { statusErrorOf } from '../links/tunnel.ts';
-import { BASE_PATH_HEADER, CLUSTER_HEADER, USER_HEADER } from '../rpc.ts';
+import { ANNOTATIONS_HEADER, BASE_PATH_HEADER, CLUSTER_HEADER, USER_HEADER } from '../rpc.ts';
 import type { UserInfo } from '../users.ts';
-import { errorAnswer, hasApiHeaders, setApiHeaders } from './answers.ts';
+import { AUDIT_ID, errorAnswer, hasApiHeaders, setApiHeaders } from './answers.ts';
+import { trailOf } from './audit/audit.ts';
 import { authenticate, encodeUser, trustOf } from './authentication.ts';
 import { attributesOf, forbiddenError } from './authorization.ts';
 import { readBody } from './body.ts';
@@ -106,10 +107,13 @@ async function callerOf({ env, req }: Exchange): Promise<Caller> {
   const info = parseRequestInfo(req.method, target.path, target.query);
   const { headers } = req.raw;
   const { cluster } = target;
+  const trail = trailOf(env, req.raw);
+  trail?.asked(cluster, info);
   const object = () => env.CLUSTER.get(env.CLUSTER.idFromName(cluster));
   const user = await authenticate(headers, trustOf(env, cluster), cluster, Date.now(), (token) =>
     object().bootstrapUser(token),
   );
+  trail?.identified(user);
   const asked = impersonationOf(headers);
   if (asked === undefined) return { user, target, info };
   const [first] = impersonationRights(user, asked);
@@ -117,6 +121,7 @@ async function callerOf({ env, req }: Exchange): Promise<Caller> {
   if (isAnonymous(user) && first !== undefined) throw forbiddenError(first);
   const outcome = await object().impersonate(user, asked);
   if (!outcome.ok) throw statusErrorOf(outcome.status);
+  trail?.impersonated(outcome.value);
   return { user: outcome.value, target, info };
 }
 
@@ -128,9 +133,16 @@ async function ask(context: Exchange, path: string, init: RequestInit): Promise<
   headers.set(USER_HEADER, encodeUser(user));
   headers.set(CLUSTER_HEADER, target.cluster);
   headers.set(BASE_PATH_HEADER, target.basePath);
+  const trail = trailOf(env, context.req.raw);
+  if (trail?.isOn) {
+    headers.set(AUDIT_ID, trail.auditId);
+    headers.set(ANNOTATIONS_HEADER, 'wanted');
+  }
   const object = env.CLUSTER.get(env.CLUSTER.idFromName(target.cluster));
   try {
-    return await object.fetch(`https://cluster${path}`, { ...init, headers, redirect: 'manual' });
+    const answer = await object.fetch(`https://cluster${path}`, { ...init, headers, redirect: 'manual' });
+    trail?.decided(answer.headers.get(ANNOTATIONS_HEADER));
+    return answer;
   } catch (error) {
     throw platformError(error);
   }
@@ -157,6 +169,7 @@ async function onApi(context: Exchange): Promise<Response> {
   if (info.verb !== 'watch' || !info.isResource) {
     // Read here, so that a body which is too large or never comes wakes no object.
     const body = request.body === null ? undefined : await readBody(request);
+    trailOf(env, request)?.received(body);
     return ask(context, path, { method, headers, body });
   }
   headers.set('upgrade', 'websocket');
@@ -180,17 +193,19 @@ async function answerHere(context: Exchange): Promise<Response | undefined> {
   return healthAnswer(path, query, { ping: () => undefined, log: () => undefined });
 }
 
+const NOT_FORWARDED = ['authorization', 'sec-websocket-protocol', 'sec-websocket-extensions', ANNOTATIONS_HEADER];
+
 /** The caller is what the Worker found, whatever the client says; its token goes no further. */
 function forwardedHeaders(headers: Headers): Headers {
   const forwarded = new Headers(headers);
-  for (const name of ['authorization', 'sec-websocket-protocol', 'sec-websocket-extensions']) forwarded.delete(name);
+  for (const name of NOT_FORWARDED) forwarded.delete(name);
   return forwarded;
 }
 
 /** An answer of the object has its headers already; one that was made here, or by a Relay, gets them on a copy. */
-export function withApiHeaders(request: Request, response: Response): Response {
+export function withApiHeaders(request: Request, response: Response, auditId?: string): Response {
   if (hasApiHeaders(response)) return response;
   const answer = new Response(response.body, response);
-  setApiHeaders(request.headers, answer);
+  setApiHeaders(request.headers, answer, auditId);
   return answer;
 }

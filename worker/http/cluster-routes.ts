@@ -8,10 +8,12 @@ import { JOIN_PATH, LINK_PATH } from '../../shared/link/protocol.ts';
 import type { KeyspaceWatches } from '../links/keyspace-watches.ts';
 import type { Minions } from '../links/minions.ts';
 import type { Watches, WatchRequest } from '../links/watches.ts';
-import { BASE_PATH_HEADER } from '../rpc.ts';
+import type { Decision } from '../registry/rbac/policy.ts';
+import { ANNOTATIONS_HEADER, BASE_PATH_HEADER } from '../rpc.ts';
 import type { Reader } from '../store/store.ts';
 import type { UserInfo } from '../users.ts';
 import { compressible, errorAnswer, hasApiHeaders, pageNotFound, setApiHeaders } from './answers.ts';
+import { decisionHeader } from './audit/trail.ts';
 import { decodeUser } from './authentication.ts';
 import { attributesOf, authorize, forbiddenError } from './authorization.ts';
 import { answerDiscovery } from './discovery.ts';
@@ -42,16 +44,25 @@ const KEYSPACE_PATH = '/v3/';
 
 /** Always an answer: errors become a Status here, for they do not keep their class on the way to the Worker. */
 export async function answerClusterRequest(parts: ClusterParts, request: Request): Promise<Response> {
-  const answer = await protobufAnswer(request, await answerOf(parts, request));
+  let decided: Decision | undefined;
+  const made = await answerOf(parts, request, (decision) => {
+    decided = decision;
+  });
+  const answer = await protobufAnswer(request, made);
+  if (decided !== undefined && request.headers.has(ANNOTATIONS_HEADER)) {
+    answer.headers.set(ANNOTATIONS_HEADER, decisionHeader(decided));
+  }
   if (!hasApiHeaders(answer)) setApiHeaders(request.headers, answer);
   return answer;
 }
 
-async function answerOf(parts: ClusterParts, request: Request): Promise<Response> {
+type Tell = (decision: Decision) => void;
+
+async function answerOf(parts: ClusterParts, request: Request, tell: Tell): Promise<Response> {
   const { path, query } = splitTarget(request.url);
   try {
     const user = decodeUser(request.headers);
-    return await route(parts, request, parseRequestInfo(request.method, path, query), user);
+    return await route(parts, request, parseRequestInfo(request.method, path, query), user, tell);
   } catch (error) {
     return errorAnswer(error, { method: request.method, path }, isPretty(request, query));
   }
@@ -61,11 +72,19 @@ const isPretty = (request: Request, query: string): boolean =>
   negotiate(new Headers({ 'user-agent': request.headers.get('user-agent') ?? '' }), new URLSearchParams(query), [])
     .pretty;
 
-async function route(parts: ClusterParts, request: Request, info: RequestInfo, user: UserInfo): Promise<Response> {
+async function route(
+  parts: ClusterParts,
+  request: Request,
+  info: RequestInfo,
+  user: UserInfo,
+  tell: Tell,
+): Promise<Response> {
   const { store } = parts.registry;
   if (whyTokenEnded(user, store, parts.nowMs()) !== undefined) throw unauthorized();
   const attributes = attributesOf(user, info);
-  const { allowed, reason } = authorize(attributes, store);
+  const decision = authorize(attributes, store);
+  const { allowed, reason } = decision;
+  tell(decision);
   const served = info.isResource ? parts.catalog().findResource(info.group, info.version, info.resource) : undefined;
   // What is stored is read or written on the way to its answer; anything else could come from memory alone.
   if (!allowed || served === undefined || served.definition.virtual === true) requireCurrentInstance(store);

@@ -1,0 +1,50 @@
+/** Bodies of requests and answers as the objects that an audit event shows. What cannot be read is not shown. */
+import { mediaTypeOf, PROTOBUF_TYPE } from '../../resources/decode.ts';
+import { decodeMessage, openEnvelope, ProtobufError } from '../../resources/protobuf.ts';
+import { definition, schemaOfKind } from '../../resources/schemas.ts';
+import { parseYaml, YamlError } from '../../resources/yaml.ts';
+
+const STATUS = 'io.k8s.apimachinery.pkg.apis.meta.v1.Status';
+
+/** Undefined for what is none: the answer of the request says so. */
+export function objectOfBody(bytes: Uint8Array, contentType: string | null): object | undefined {
+  const type = mediaTypeOf(contentType);
+  try {
+    const value = type === PROTOBUF_TYPE ? ofProtobuf(bytes) : ofText(new TextDecoder().decode(bytes), type);
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof YamlError || error instanceof ProtobufError) return undefined;
+    throw error;
+  }
+}
+
+const ofText = (text: string, type: string): unknown =>
+  type.includes('yaml') ? parseYaml(text).value : JSON.parse(text);
+
+function ofProtobuf(bytes: Uint8Array): object | undefined {
+  const { kind, apiVersion, raw } = openEnvelope(bytes);
+  const schema = kind === 'Status' ? definition(STATUS) : schemaOfKind(apiVersion, kind);
+  return schema === undefined ? undefined : { kind, apiVersion, ...decodeMessage(raw, schema) };
+}
+
+type WithMetadata = { metadata?: { managedFields?: unknown }; items?: unknown; rows?: unknown };
+
+/** With or without managedFields: its own, and those of a list's items or a Table's rows. */
+export function loggedObject(object: object, omitManagedFields: boolean): object {
+  return omitManagedFields ? withoutManagedFields(object) : object;
+}
+
+function withoutManagedFields(object: WithMetadata): object {
+  const copy = { ...object };
+  if (copy.metadata?.managedFields !== undefined) {
+    const { managedFields: _, ...metadata } = copy.metadata;
+    copy.metadata = metadata;
+  }
+  if (Array.isArray(copy.items)) copy.items = copy.items.map((each) => withoutManagedFields(each as WithMetadata));
+  if (Array.isArray(copy.rows)) {
+    copy.rows = (copy.rows as { object?: WithMetadata }[]).map((row) =>
+      row.object === undefined || row.object === null ? row : { ...row, object: withoutManagedFields(row.object) },
+    );
+  }
+  return copy;
+}
