@@ -4,6 +4,7 @@
  * has to be on the machine before is seen to by `longshore.mjs`, which runs this file on the pinned Node.
  */
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { LONGSHORE_VERSION } from '../../shared/defaults.ts';
 import type { AgentConfig } from '../config.ts';
@@ -20,6 +21,7 @@ interface GivenFlags {
   publicPort?: number;
   listen?: string[];
   publicUrl?: string;
+  auditPolicyFile?: string;
   nodeName?: string;
   nodeIp?: string;
   dockerSocket?: string;
@@ -59,6 +61,7 @@ function withControlPlaneOptions(command: Command): Command {
     .option('--listen <address>', 'serve other machines at this address too (may be repeated; 0.0.0.0 for all)', gather)
     .option('--api-port <port>', 'port of the API (default: 6443)', port)
     .option('--public-port <port>', 'port of public Services (default: 8080)', port)
+    .option('--audit-policy-file <file>', 'what to log of requests (default: audit-policy.yaml in the data directory)')
     .option('--public-url <url>', 'how public Services are addressed, with {name} and {namespace}');
 }
 
@@ -68,6 +71,7 @@ function settingsFrom(given: GivenFlags): Settings {
     publicPort: given.publicPort,
     listen: given.listen,
     publicUrl: given.publicUrl,
+    auditPolicyFile: given.auditPolicyFile === undefined ? undefined : resolve(given.auditPolicyFile),
     minion: {
       nodeName: given.nodeName,
       nodeIP: given.nodeIp,
@@ -139,6 +143,31 @@ program
   .action(async (given: GivenFlags) => {
     const { status } = await import('./commands/status.ts');
     process.exitCode = await status(settingsFrom(given));
+  });
+
+interface AuditFlags extends GivenFlags {
+  follow?: boolean;
+  output?: string;
+  user?: string;
+  verb?: string;
+  resource?: string;
+  namespace?: string;
+}
+
+program
+  .command('audit')
+  .description('who did what: the audit log of the control plane on this machine')
+  .addOption(dataDirOption())
+  .option('-f, --follow', 'go on as more comes')
+  .addOption(new Option('-o, --output <form>', 'json: whole events').choices(['json']))
+  .option('--user <name>', 'of this user alone')
+  .option('--verb <verb>', 'get, list, create …')
+  .option('--resource <resource>', 'pods, pods/log, deployments.apps …')
+  .option('--namespace <name>', 'in this namespace alone')
+  .action(async (given: AuditFlags) => {
+    const { audit } = await import('./commands/audit.ts');
+    const options = { ...given, follow: given.follow === true, json: given.output === 'json' };
+    await audit(layoutOf(given.dataDir), options, print);
   });
 
 interface JoinFlags extends GivenFlags {

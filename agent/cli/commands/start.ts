@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Node } from '../../../shared/api/core.ts';
 import type { KubeList } from '../../../shared/api/meta.ts';
 import type { ApiClient } from '../api-client.ts';
+import { readAuditPolicy } from '../audit/policy-file.ts';
 import { clusterClient } from '../cluster-access.ts';
 import { apiUrlOf, PROJECT } from '../control-plane/control-plane.ts';
 import { type Layout, layoutOf } from '../control-plane/layout.ts';
@@ -38,6 +39,8 @@ export async function start(settings: Settings, options: StartOptions): Promise<
     print(`Longshore runs already (process ${running}).`);
     await bringUp(layout, settings, options);
   } else if (options.detach) {
+    // A policy that is none is said here; otherwise only the detached process' log would have it.
+    readAuditPolicy(layout, settings.auditPolicyFile);
     print('Starting the control plane and a minion …');
     await startDetached(layout, settings);
     await bringUp(layout, settings, options);

@@ -6,6 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ApiClient } from '../api-client.ts';
+import { AuditLog } from '../audit/audit-log.ts';
+import { readAuditPolicy } from '../audit/policy-file.ts';
 import { bundleWorker } from './bundle.ts';
 import { ensureCertificates } from './certificates.ts';
 import { apiServerNames, hostAddresses } from './host-names.ts';
@@ -26,6 +28,8 @@ export interface ControlPlaneSettings {
   publicPort: number;
   /** How public Services are addressed; undefined: `http://{name}.{namespace}.localhost:PORT`. */
   publicUrl?: string;
+  /** undefined: `audit-policy.yaml` of the data directory, when it is there. */
+  auditPolicyFile?: string;
 }
 
 export const CONTROL_PLANE_DEFAULTS = { listen: [], apiPort: 6443, publicPort: 8080 } as const;
@@ -66,7 +70,12 @@ export function ensureRootSecret(layout: Layout): string {
 }
 
 /** Everything that workerd needs, on disk. */
-async function prepare(settings: ControlPlaneSettings, layout: Layout, nowMs: number): Promise<void> {
+async function prepare(
+  settings: ControlPlaneSettings,
+  layout: Layout,
+  nowMs: number,
+  auditPolicy: string | undefined,
+): Promise<void> {
   ensureRootSecret(layout);
   for (const folder of [layout.objects, layout.run, layout.logs]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   await ensureCertificates(layout, apiServerNames(settings.listen), nowMs);
@@ -81,6 +90,7 @@ async function prepare(settings: ControlPlaneSettings, layout: Layout, nowMs: nu
     apiUrl: apiUrlOf(settings),
     apiAddress: apiAddressOf(settings),
     publicUrl: publicUrlOf(settings),
+    auditPolicy,
   });
   writeSecretFile(layout.workerdConfig, config);
 }
@@ -89,10 +99,15 @@ export class ControlPlane {
   readonly settings: ControlPlaneSettings;
   readonly layout: Layout;
   readonly #workerd: KeptProcess;
+  /** An audit policy as JSON, read once: what is started again stays as it was. */
+  readonly #auditPolicy: string | undefined;
 
+  /** @throws with the reason for an audit policy that is none. */
   constructor(settings: ControlPlaneSettings, onCrash?: (how: string, retryMs: number) => void) {
     this.settings = settings;
     this.layout = layoutOf(settings.dataDir);
+    this.#auditPolicy = readAuditPolicy(this.layout, settings.auditPolicyFile);
+    const audit = new AuditLog(this.layout.auditLog);
     this.#workerd = new KeptProcess({
       name: 'control plane',
       command: join(PROJECT, 'node_modules/.bin/workerd'),
@@ -100,6 +115,7 @@ export class ControlPlane {
       logPath: join(this.layout.logs, 'control-plane.log'),
       pidPath: this.layout.workerdPid,
       graceMs: GRACE_MS,
+      ...(this.#auditPolicy === undefined ? {} : { onLine: (line) => audit.take(line) }),
       onCrash,
     });
   }
@@ -123,7 +139,7 @@ export class ControlPlane {
       await requireFreePort(address, this.settings.apiPort, 'the API', '--api-port');
       await requireFreePort(address, this.settings.publicPort, 'public Services', '--public-port');
     }
-    await prepare(this.settings, this.layout, Date.now());
+    await prepare(this.settings, this.layout, Date.now(), this.#auditPolicy);
     this.#workerd.start();
     await this.#ready();
   }

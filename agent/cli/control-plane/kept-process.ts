@@ -3,8 +3,20 @@
  * `stop`. Its output goes to a log file, its id to a pid file, so that another `longshore` can find what a killed one left.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 
 export interface KeptProcessOptions {
   name: string;
@@ -15,6 +27,8 @@ export interface KeptProcessOptions {
   pidPath: string;
   /** How long the process may take to end after the first signal before SIGKILL. */
   graceMs: number;
+  /** Takes the process' standard output instead of the log file, which gets what this does not take. */
+  onLine?(line: string): boolean;
   /** Told about each end that was not asked for, and when the next try is. */
   onCrash?(how: string, retryMs: number): void;
 }
@@ -29,6 +43,13 @@ function openLog(path: string): number {
   mkdirSync(dirname(path), { recursive: true });
   if (existsSync(path) && statSync(path).size > LOG_LIMIT_BYTES) renameSync(path, `${path}.old`);
   return openSync(path, 'a', 0o640);
+}
+
+function takeLines(output: Readable, logPath: string, onLine: (line: string) => boolean): void {
+  const lines = createInterface({ input: output, crlfDelay: Number.POSITIVE_INFINITY });
+  lines.on('line', (line) => {
+    if (!onLine(line)) appendFileSync(logPath, `${line}\n`);
+  });
 }
 
 export class KeptProcess {
@@ -55,11 +76,17 @@ export class KeptProcess {
 
   start(): void {
     this.#stopping = false;
-    const { command, args, env, logPath, pidPath } = this.#options;
+    const { command, args, env, logPath, pidPath, onLine } = this.#options;
     const log = openLog(logPath);
     // A session of its own: Ctrl-C in the terminal is for longshore alone, which then ends its children in order.
-    const child = spawn(command, [...args], { detached: true, stdio: ['ignore', log, log], env: env ?? process.env });
+    const output = onLine === undefined ? log : ('pipe' as const);
+    const child = spawn(command, [...args], {
+      detached: true,
+      stdio: ['ignore', output, log],
+      env: env ?? process.env,
+    });
     closeSync(log);
+    if (child.stdout !== null && onLine !== undefined) takeLines(child.stdout, logPath, onLine);
     const startedAt = Date.now();
     this.#child = child;
     if (child.pid !== undefined) {

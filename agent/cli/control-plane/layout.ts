@@ -36,6 +36,10 @@ export interface Layout {
   /** Exists only when this project started the engine itself. */
   enginePid: string;
   logs: string;
+  /** Read at each start when it is there and no other file is named. */
+  auditPolicy: string;
+  /** One JSON event a line, mode 0600; older ones in `….1`, `….2` … */
+  auditLog: string;
 }
 
 export function layoutOf(dataDir: string): Layout {
@@ -63,5 +67,7 @@ export function layoutOf(dataDir: string): Layout {
     agentPid: at('run', 'minion.pid'),
     enginePid: at('run', 'dockerd.pid'),
     logs: at('logs'),
+    auditPolicy: at('audit-policy.yaml'),
+    auditLog: at('logs', 'audit.log'),
   };
 }

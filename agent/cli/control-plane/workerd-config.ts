@@ -26,6 +26,8 @@ export interface WorkerdSettings {
   /** `IP:PORT` by which other machines and pods reach the API; undefined when only this machine does. */
   apiAddress?: string | undefined;
   publicUrl: string;
+  /** An audit policy as JSON; undefined: requests are not logged. */
+  auditPolicy?: string | undefined;
 }
 
 /** Flags that a date already switches on, which workerd by itself warns about or refuses. */
@@ -90,7 +92,7 @@ ${OBJECT_CLASSES.map((each) => `    (name = ${text(each.binding)}, durableObject
     (name = "PUBLIC_URL", text = ${text(settings.publicUrl)}),
     (name = "API_URL", text = ${text(settings.apiUrl)}),
 ${settings.apiAddress === undefined ? '' : `    (name = "API_ADDRESS", text = ${text(settings.apiAddress)}),\n`}    (name = "CA_CERTIFICATE", text = ${embed(layout.caCertificate)}),
-    (name = "ASSETS", service = "assets"),
+${settings.auditPolicy === undefined ? '' : `    (name = "AUDIT_POLICY", text = ${text(settings.auditPolicy)}),\n`}    (name = "ASSETS", service = "assets"),
   ],
 );
 `;
