@@ -28,6 +28,8 @@ interface Ask {
   body?: unknown;
   token?: string;
   headers?: Record<string, string>;
+  /** As workerd says it. */
+  clientIp?: string;
 }
 
 async function fetchWorker(method: string, path: string, ask: Ask = {}): Promise<Response> {
@@ -41,6 +43,7 @@ async function fetchWorker(method: string, path: string, ask: Ask = {}): Promise
       ...ask.headers,
     },
     ...(ask.body === undefined ? {} : { body: JSON.stringify(ask.body) }),
+    ...(ask.clientIp === undefined ? {} : { cf: { clientIp: ask.clientIp } }),
   });
   const env = ask.policy === undefined ? bindings : { ...bindings, AUDIT_POLICY: ask.policy };
   return worker.fetch(request as Parameters<typeof worker.fetch>[0], env, createExecutionContext());
@@ -89,6 +92,15 @@ describe('the audit log', () => {
     });
     expect(events[1]).not.toHaveProperty('requestObject');
     expect(events[1]?.stageTimestamp).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
+  });
+
+  test.each([
+    ['192.0.2.1:50416', '192.0.2.1'],
+    ['[2001:db8::1]:50416', '2001:db8::1'],
+    ['2001:db8::1', '2001:db8::1'],
+  ])('has the address of %s', async (clientIp, expected) => {
+    await call('GET', '/version', { policy: rules({ level: 'Metadata' }), clientIp });
+    expect(events[0]?.sourceIPs).toEqual([expected]);
   });
 
   test('has the bodies that the level says, without managedFields where the policy says so', async () => {

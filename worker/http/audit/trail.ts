@@ -220,10 +220,15 @@ const withoutEmpty = <T extends Record<string, string>>(values: T): Partial<T> =
 /** Kubernetes: MicroTime. */
 const microTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, -1)}000Z`;
 
+/** workerd gives the client's address with its port: `192.0.2.1:50416`, `[2001:db8::1]:50416`. */
+const withoutPort = (address: string | undefined): string | undefined =>
+  address?.replace(/^(?:\[(.*)\]|([^:]*))(?::\d+)?$/, '$1$2');
+
 /** All but the last may be the client's invention. */
 function sourceIPsOf(request: Request): string[] {
   const { headers } = request;
-  const peer = headers.get('cf-connecting-ip') ?? (request.cf as { clientIp?: string } | undefined)?.clientIp;
+  const peer =
+    headers.get('cf-connecting-ip') ?? withoutPort((request.cf as { clientIp?: string } | undefined)?.clientIp);
   const forwarded = (headers.get('x-forwarded-for') ?? '').split(',').map((each) => each.trim());
   const all = [...forwarded, headers.get('x-real-ip') ?? '', peer ?? ''].filter((each) => each !== '');
   return all.filter((each, index) => all.indexOf(each) === index);
