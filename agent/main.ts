@@ -28,6 +28,7 @@ import { readHostCounters, UsageSampler } from './node/usage.ts';
 import { Keeper } from './pods/keeper.ts';
 import { SYSTEM_CLOCK } from './pods/parts.ts';
 import { NftablesProxy } from './proxy/nftables.ts';
+import type { ServiceRoute } from './proxy/proxy.ts';
 import { translate } from './proxy/translate.ts';
 import { createDockerRuntime } from './runtime/docker-runtime.ts';
 
@@ -135,24 +136,28 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<Agen
       upstreams: config.upstreamDns,
     });
   };
-  const applyServices = () => {
-    const services = link.services();
-    const slices = link.endpointSlices();
+  const servicesNamed = (names: Iterable<string>) => {
     const { nodeName } = config;
     const dnsIP = link.welcome()?.cluster.dnsIP ?? DEFAULTS.dnsIP;
-    dns.update(services, slices);
     const apiServer = { ip: DEFAULTS.apiServiceIP, port: apiPort };
-    return proxy.apply(translate({ services, slices, nodeName, dnsIP, apiServer }));
+    const routes = new Map<string, ServiceRoute[]>();
+    for (const name of names) {
+      const parts = link.serviceParts(name);
+      dns.update(name, parts);
+      const { service, slices } = parts;
+      routes.set(name, service === undefined ? [] : translate(service, slices, { nodeName, dnsIP, apiServer }));
+    }
+    return routes;
   };
   const applyAll = async () => {
     await network.setPeers(link.nodes());
-    await applyServices();
+    await proxy.apply([...servicesNamed(link.serviceNames()).values()].flat());
   };
-  const onChange: ReplicaListener = (touched) => {
-    if (touched.has('nodes')) network.setPeers(link.nodes()).catch(failing('the pod network'));
-    if (touched.has('services')) applyServices().catch(failing('the service proxy'));
-    if (touched.has('references')) keeper.referencesChanged();
-    if (touched.has('pods')) keeper.setPods(link.pods());
+  const onChange: ReplicaListener = ({ parts, services }) => {
+    if (parts.has('nodes')) network.setPeers(link.nodes()).catch(failing('the pod network'));
+    if (services.size > 0) proxy.change(servicesNamed(services)).catch(failing('the service proxy'));
+    if (parts.has('references')) keeper.referencesChanged();
+    if (parts.has('pods')) keeper.setPods(link.pods());
   };
 
   const known = link.welcome();

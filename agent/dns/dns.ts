@@ -16,8 +16,15 @@ export interface DnsSettings {
   upstreams: string[];
 }
 
+/** Without the Service itself there is nothing to answer. */
+export interface DnsService {
+  service: Service | undefined;
+  slices: readonly EndpointSlice[];
+}
+
 export interface ClusterDns {
   start(settings: DnsSettings): Promise<void>;
-  update(services: readonly Service[], slices: readonly EndpointSlice[]): void;
+  /** What is known of a Service from now on. @param name `namespace/name` */
+  update(name: string, known: DnsService): void;
   stop(): Promise<void>;
 }

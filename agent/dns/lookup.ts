@@ -31,7 +31,7 @@ const MAX_ALIASES = 8;
 export function lookup(zone: Zone, name: string, type: string): Lookup | undefined {
   const key = name.toLowerCase().replace(/\.$/, '');
   const inZone = key === zone.domain || key.endsWith(`.${zone.domain}`);
-  const records = zone.names.get(key) ?? podRecords(zone, key);
+  const records = zone.recordsOf(key) ?? podRecords(zone, key);
   if (!inZone && records === undefined) return undefined;
   if (records === undefined) return none(zone, 'NXDOMAIN');
 
@@ -48,7 +48,7 @@ function answersIn(zone: Zone, first: string, asked: string, type: string): { an
   let key = first;
   let owner = asked;
   for (let hop = 0; hop < MAX_ALIASES; hop += 1) {
-    const records = zone.names.get(key) ?? podRecords(zone, key) ?? [];
+    const records = zone.recordsOf(key) ?? podRecords(zone, key) ?? [];
     const matching = records.filter((record) => record.type === type || type === 'ANY');
     answers.push(...matching.map((record) => ({ name: owner, ttl: TTL_SECONDS, ...record })));
     if (key === zone.domain && (type === 'SOA' || type === 'ANY')) answers.push(soaOf(zone));
@@ -63,7 +63,7 @@ function answersIn(zone: Zone, first: string, asked: string, type: string): { an
 }
 
 function addressesOf(zone: Zone, target: string): Answer[] {
-  const records = zone.names.get(target.toLowerCase()) ?? [];
+  const records = zone.recordsOf(target.toLowerCase()) ?? [];
   return records
     .filter((record) => record.type === 'A' || record.type === 'AAAA')
     .map((record) => ({ name: target, ttl: TTL_SECONDS, ...record }));

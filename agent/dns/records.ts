@@ -4,7 +4,8 @@
  * Source: https://github.com/kubernetes/dns/blob/master/docs/specification.md (version 1.1.0)
  */
 import type { Service, ServicePort } from '../../shared/api/core.ts';
-import { type Endpoint, type EndpointSlice, SERVICE_NAME_LABEL } from '../../shared/api/discovery.ts';
+import type { Endpoint, EndpointSlice } from '../../shared/api/discovery.ts';
+import type { DnsService } from './dns.ts';
 
 export const TTL_SECONDS = 5;
 
@@ -17,38 +18,79 @@ export type ZoneRecord =
 export interface Zone {
   /** Lower case, no final dot. */
   domain: string;
-  /** Lower-case name → its records. A name with none exists all the same (names below it do): NODATA, not NXDOMAIN. */
-  names: ReadonlyMap<string, readonly ZoneRecord[]>;
+  /** Of a lower-case name. A name with none exists all the same (names below it do): NODATA, not NXDOMAIN. */
+  recordsOf(name: string): readonly ZoneRecord[] | undefined;
 }
 
 type Names = Map<string, ZoneRecord[]>;
 
-export function zoneOf(domain: string, services: readonly Service[], slices: readonly EndpointSlice[]): Zone {
+/** Follows Services one by one: a change of one costs that one's names, however many others there are. */
+export class ServiceZone implements Zone {
+  readonly domain: string;
+  /** What each Service calls for. */
+  readonly #names = new Map<string, Names>();
+  /** Name → the Services that call for it. */
+  readonly #holders = new Map<string, Set<string>>();
+
+  constructor(domain: string) {
+    this.domain = domain;
+    this.#hold(OWN, namesOfZone(domain));
+  }
+
+  /** @param name `namespace/name` */
+  set(name: string, { service, slices }: DnsService): void {
+    for (const each of this.#names.get(name)?.keys() ?? []) {
+      const holders = this.#holders.get(each);
+      holders?.delete(name);
+      if (holders?.size === 0) this.#holders.delete(each);
+    }
+    this.#names.delete(name);
+    if (service !== undefined) this.#hold(name, namesOf(this.domain, service, slices));
+  }
+
+  recordsOf(name: string): readonly ZoneRecord[] | undefined {
+    const holders = this.#holders.get(name);
+    if (holders === undefined) return undefined;
+    const records: ZoneRecord[] = [];
+    for (const each of holders) for (const record of this.#names.get(each)?.get(name) ?? []) addOnce(records, record);
+    return records;
+  }
+
+  #hold(holder: string, names: Names): void {
+    this.#names.set(holder, names);
+    for (const name of names.keys()) {
+      const holders = this.#holders.get(name) ?? new Set<string>();
+      this.#holders.set(name, holders.add(holder));
+    }
+  }
+}
+
+/** Holds what is there without any Service. No Service has this name. */
+const OWN = '';
+
+function namesOfZone(domain: string): Names {
   const names: Names = new Map();
   for (const name of [domain, `svc.${domain}`, `pod.${domain}`]) names.set(name, []);
   add(names, domain, domain, { type: 'NS', data: `ns.dns.${domain}` });
   add(names, domain, `dns-version.${domain}`, { type: 'TXT', data: '1.1.0' });
+  return names;
+}
 
-  const slicesOf = Map.groupBy(
-    slices,
-    (slice) => `${slice.metadata.namespace}/${slice.metadata.labels?.[SERVICE_NAME_LABEL] ?? ''}`,
-  );
-  for (const service of services) {
-    const { name, namespace } = service.metadata;
-    const host = `${name}.${namespace}.svc.${domain}`;
-    const ips = clusterIPsOf(service);
-    // The namespace has a name even where its Services have none.
-    if (!names.has(`${namespace}.svc.${domain}`)) names.set(`${namespace}.svc.${domain}`, []);
-    if (service.spec.type === 'ExternalName') {
-      const target = (service.spec.externalName ?? '').replace(/\.$/, '');
-      if (target !== '') add(names, domain, host, { type: 'CNAME', data: target });
-    } else if (ips.length > 0) {
-      addClusterIPs(names, domain, host, service, ips);
-    } else if (service.spec.clusterIP === 'None') {
-      for (const slice of slicesOf.get(`${namespace}/${name}`) ?? []) addHeadless(names, domain, host, service, slice);
-    }
+function namesOf(domain: string, service: Service, slices: readonly EndpointSlice[]): Names {
+  const { name, namespace } = service.metadata;
+  const host = `${name}.${namespace}.svc.${domain}`;
+  const ips = clusterIPsOf(service);
+  // The namespace has a name even where its Services have none.
+  const names: Names = new Map([[`${namespace}.svc.${domain}`, []]]);
+  if (service.spec.type === 'ExternalName') {
+    const target = (service.spec.externalName ?? '').replace(/\.$/, '');
+    if (target !== '') add(names, domain, host, { type: 'CNAME', data: target });
+  } else if (ips.length > 0) {
+    addClusterIPs(names, domain, host, service, ips);
+  } else if (service.spec.clusterIP === 'None') {
+    for (const slice of slices) addHeadless(names, domain, host, service, slice);
   }
-  return { domain, names };
+  return names;
 }
 
 const clusterIPsOf = ({ spec }: Service): string[] =>
@@ -109,11 +151,15 @@ function reverseNameOf(ip: string): string | undefined {
 function add(names: Names, domain: string, name: string, record: ZoneRecord): void {
   const key = name.toLowerCase();
   const records = names.get(key);
-  if (records === undefined) {
-    names.set(key, [record]);
-    if (key.endsWith(`.${domain}`)) addAncestors(names, domain, key);
+  if (records !== undefined) {
+    addOnce(records, record);
     return;
   }
+  names.set(key, [record]);
+  if (key.endsWith(`.${domain}`)) addAncestors(names, domain, key);
+}
+
+function addOnce(records: ZoneRecord[], record: ZoneRecord): void {
   const text = JSON.stringify(record);
   if (!records.some((each) => JSON.stringify(each) === text)) records.push(record);
 }

@@ -1,12 +1,10 @@
-/** Cluster DNS on this minion: its sockets, UDP and TCP, and the zone that the newest objects give. */
+/** Cluster DNS on this minion: its sockets, UDP and TCP, and the zone that they answer from. */
 import { randomInt } from 'node:crypto';
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Service } from '../../shared/api/core.ts';
-import type { EndpointSlice } from '../../shared/api/discovery.ts';
-import type { ClusterDns, DnsSettings } from './dns.ts';
+import type { ClusterDns, DnsService, DnsSettings } from './dns.ts';
 import { Forwarder } from './forwarder.ts';
-import { type Zone, zoneOf } from './records.ts';
+import { ServiceZone } from './records.ts';
 import { upstreamSource } from './resolv-conf.ts';
 import { type ResponderOptions, respond } from './respond.ts';
 
@@ -25,10 +23,8 @@ const MAX_TCP_CLIENTS = 256;
 
 export class DnsServer implements ClusterDns {
   readonly #options: DnsServerOptions;
-  #domain = 'cluster.local';
-  #objects: { services: readonly Service[]; slices: readonly EndpointSlice[] } = { services: [], slices: [] };
-  /** Made when first asked for after a change: a hundred changes in a row cost one. */
-  #zone: Zone | undefined;
+  #zone = new ServiceZone('cluster.local');
+  readonly #services = new Map<string, DnsService>();
   #stop: (() => Promise<void>)[] = [];
 
   constructor(options: DnsServerOptions) {
@@ -37,8 +33,8 @@ export class DnsServer implements ClusterDns {
 
   async start(settings: DnsSettings): Promise<void> {
     const { log, now = Date.now, random = Math.random, resolvConf, patienceMs, deadlineMs } = this.#options;
-    this.#domain = settings.domain.toLowerCase().replace(/\.$/, '');
-    this.#zone = undefined;
+    this.#zone = new ServiceZone(settings.domain.toLowerCase().replace(/\.$/, ''));
+    for (const [name, known] of this.#services) this.#zone.set(name, known);
     const upstreams = upstreamSource({
       configured: settings.upstreams,
       own: settings.addresses,
@@ -53,7 +49,7 @@ export class DnsServer implements ClusterDns {
       ...(patienceMs === undefined ? {} : { patienceMs }),
       ...(deadlineMs === undefined ? {} : { deadlineMs }),
     });
-    const responder: ResponderOptions = { zone: () => this.#current(), forwarder, random };
+    const responder: ResponderOptions = { zone: () => this.#zone, forwarder, random };
     const answer = async (query: Buffer, transport: 'udp' | 'tcp') => {
       try {
         return await respond(query, transport, responder);
@@ -73,18 +69,14 @@ export class DnsServer implements ClusterDns {
     }
   }
 
-  update(services: readonly Service[], slices: readonly EndpointSlice[]): void {
-    this.#objects = { services, slices };
-    this.#zone = undefined;
+  update(name: string, known: DnsService): void {
+    if (known.service === undefined) this.#services.delete(name);
+    else this.#services.set(name, known);
+    this.#zone.set(name, known);
   }
 
   async stop(): Promise<void> {
     for (const stop of this.#stop.splice(0)) await stop();
-  }
-
-  #current(): Zone {
-    this.#zone ??= zoneOf(this.#domain, this.#objects.services, this.#objects.slices);
-    return this.#zone;
   }
 }
 

@@ -6,9 +6,9 @@ import type { Status } from '../../shared/api/meta.ts';
 import { StatusError } from '../../shared/errors.ts';
 import { type Delta, type DownMessage, type Hello, LINK_VERSION, type UpMessage } from '../../shared/link/protocol.ts';
 import { type Dial, KeptSocket, type OutSocket, type Timers } from './kept-socket.ts';
-import type { LinkSettings } from './link.ts';
+import type { LinkSettings, Touched } from './link.ts';
 import type { LinkLog } from './log.ts';
-import type { SqliteReplica, Touched } from './replica.ts';
+import type { SqliteReplica } from './replica.ts';
 import type { ReportBox } from './reports.ts';
 
 export interface ControlParts {
@@ -19,13 +19,14 @@ export interface ControlParts {
   log: LinkLog;
   replica: SqliteReplica;
   reports: ReportBox;
-  onTouched(touched: ReadonlySet<Touched>): void;
+  onTouched(touched: Touched): void;
   /** The first answer of this run: welcome (undefined), or why the cluster will not have this minion. */
   onVerdict(error: StatusError | undefined): void;
   /** The server answered the upgrade with this HTTP status. */
   onHttpStatus(status: number): void;
 }
 
+const WELCOME: Touched = { parts: new Set(['welcome']), services: new Set() };
 /** Changes that come together travel together. */
 const GATHER_MS = 5;
 
@@ -36,6 +37,8 @@ export class Control {
   private epoch: string | undefined;
   /** Parts of a delta whose end has not come yet. */
   private unfinished: Delta[] = [];
+  /** Whole deltas, in order, that are about to be applied. */
+  private gathered: Delta[][] = [];
   private flushDue = false;
 
   constructor(parts: ControlParts) {
@@ -92,6 +95,7 @@ export class Control {
   }
 
   private lost(status: number | undefined): void {
+    this.applyDeltas();
     this.socket = undefined;
     this.epoch = undefined;
     this.unfinished = [];
@@ -105,14 +109,14 @@ export class Control {
       case 'welcome':
         this.epoch = message.epoch;
         this.kept.settled();
-        if (replica.setWelcome(message)) this.parts.onTouched(new Set(['welcome']));
+        if (replica.setWelcome(message)) this.parts.onTouched(WELCOME);
         log.info({ epoch: message.epoch, nodeCIDR: message.nodeCIDR }, 'welcomed by the cluster');
         this.parts.onVerdict(undefined);
         this.wake();
         return;
       case 'delta':
         this.unfinished.push(message);
-        if (!message.more) this.applyDelta();
+        if (!message.more) this.gather();
         return;
       case 'reported':
         reports.answered(message.id);
@@ -127,14 +131,21 @@ export class Control {
     }
   }
 
-  private applyDelta(): void {
-    const parts = this.unfinished;
-    const last = parts.at(-1);
+  /** Deltas that were read from the socket together are one transaction: the disk is waited for once. */
+  private gather(): void {
+    this.gathered.push(this.unfinished);
     this.unfinished = [];
+    if (this.gathered.length === 1) queueMicrotask(() => this.applyDeltas());
+  }
+
+  private applyDeltas(): void {
+    const deltas = this.gathered;
+    const last = deltas.at(-1)?.at(-1);
+    this.gathered = [];
     if (this.epoch === undefined || last === undefined) return;
-    const touched = this.parts.replica.apply(this.epoch, parts);
+    const touched = this.parts.replica.apply(this.epoch, deltas);
     this.send({ type: 'acknowledge', epoch: this.epoch, revision: last.revision });
-    if (touched.size > 0) this.parts.onTouched(touched);
+    if (touched.parts.size > 0) this.parts.onTouched(touched);
   }
 
   private refused(status: Status): void {

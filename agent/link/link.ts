@@ -5,24 +5,34 @@
  * `minion-link.ts` puts them together: `new MinionLink(settings, log)`.
  */
 import type { ConfigMap, Node, Pod, Secret, Service } from '../../shared/api/core.ts';
-import type { EndpointSlice } from '../../shared/api/discovery.ts';
 import type { Hello, Report, Welcome } from '../../shared/link/protocol.ts';
 import type { KubeletEndpoints } from '../node/kubelet-endpoints.ts';
 import type { PodStreams, Reporter } from '../pods/pods.ts';
+import type { ServiceParts } from './service-objects.ts';
 
 export interface Replica {
   pods(): Pod[];
   configMap(namespace: string, name: string): ConfigMap | undefined;
   secret(namespace: string, name: string): Secret | undefined;
   services(): Service[];
-  endpointSlices(): EndpointSlice[];
+  /** `namespace/name` of every Service that is known, or has EndpointSlices. */
+  serviceNames(): string[];
+  serviceParts(name: string): ServiceParts;
   nodes(): Node[];
   /** What the cluster told this minion about itself; undefined before its first contact. */
   welcome(): Welcome | undefined;
 }
 
-/** Which parts a delta touched, so that each consumer is woken only for its own. */
-export type ReplicaListener = (touched: ReadonlySet<'pods' | 'references' | 'services' | 'nodes' | 'welcome'>) => void;
+export type ReplicaPart = 'pods' | 'references' | 'services' | 'nodes' | 'welcome';
+
+/** What deltas touched, so that each consumer is woken only for its own. */
+export interface Touched {
+  parts: ReadonlySet<ReplicaPart>;
+  /** `namespace/name` of Services that changed, or whose EndpointSlices did. */
+  services: ReadonlySet<string>;
+}
+
+export type ReplicaListener = (touched: Touched) => void;
 
 export interface LinkSettings {
   /** Base URL of the cluster, e.g. `https://host/clusters/name`. */

@@ -5,7 +5,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ConfigMap, Event, Node, Pod, PodStatus, Secret, Service } from '../../shared/api/core.ts';
-import type { EndpointSlice } from '../../shared/api/discovery.ts';
 import { MIRROR_ANNOTATION } from '../../shared/api/longshore.ts';
 import type { Draft } from '../../shared/api/meta.ts';
 import { StatusError } from '../../shared/errors.ts';
@@ -16,10 +15,11 @@ import { DataSocket } from './data.ts';
 import { dialler } from './dial.ts';
 import { forgetToken, joinCluster, knownToken } from './join.ts';
 import { SYSTEM_TIMERS, type Timers } from './kept-socket.ts';
-import type { Link, LinkSettings, ReplicaListener } from './link.ts';
+import type { Link, LinkSettings, ReplicaListener, Touched } from './link.ts';
 import type { LinkLog } from './log.ts';
-import { SqliteReplica, type Touched } from './replica.ts';
+import { SqliteReplica } from './replica.ts';
 import { ReportBox } from './reports.ts';
+import type { ServiceParts } from './service-objects.ts';
 import { answering } from './streams.ts';
 
 const JOIN_RETRY_MS = 3000;
@@ -62,8 +62,11 @@ export class MinionLink implements Link {
   services(): Service[] {
     return this.replica.services();
   }
-  endpointSlices(): EndpointSlice[] {
-    return this.replica.endpointSlices();
+  serviceNames(): string[] {
+    return this.replica.serviceNames();
+  }
+  serviceParts(name: string): ServiceParts {
+    return this.replica.serviceParts(name);
   }
   nodes(): Node[] {
     return this.replica.nodes();
@@ -174,8 +177,8 @@ export class MinionLink implements Link {
     this.enter().catch((error: unknown) => this.verdict.reject(error));
   }
 
-  private touched(touched: ReadonlySet<Touched>): void {
-    if (touched.has('pods')) this.mendMirrors();
+  private touched(touched: Touched): void {
+    if (touched.parts.has('pods')) this.mendMirrors();
     for (const listener of this.listeners) listener(touched);
   }
 

@@ -9,16 +9,17 @@ import { DatabaseSync } from 'node:sqlite';
 import type { ConfigMap, Node, Pod, Secret, Service } from '../../shared/api/core.ts';
 import type { EndpointSlice } from '../../shared/api/discovery.ts';
 import type { Delta, LinkedObject, LinkedResource, Put, Removal, Welcome } from '../../shared/link/protocol.ts';
-import type { Replica } from './link.ts';
+import type { Replica, ReplicaPart, Touched } from './link.ts';
+import { ServiceObjects, type ServiceParts } from './service-objects.ts';
 
-export type Touched = 'pods' | 'references' | 'services' | 'nodes' | 'welcome';
+const SLICES = 'endpointslices.discovery.k8s.io';
 
-const PART_OF: Record<LinkedResource, Touched> = {
+const PART_OF: Record<LinkedResource, ReplicaPart> = {
   pods: 'pods',
   configmaps: 'references',
   secrets: 'references',
   services: 'services',
-  'endpointslices.discovery.k8s.io': 'services',
+  [SLICES]: 'services',
   nodes: 'nodes',
 };
 
@@ -30,8 +31,13 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 `;
 
+/** Hears of each object that is another one now. */
+type Note = (resource: LinkedResource, change: Put | Removal) => void;
+
 export class SqliteReplica implements Replica {
   private readonly database: DatabaseSync;
+  /** What the disk has of them. */
+  private readonly serviceObjects = new ServiceObjects();
 
   /** @param file path of the database, or ':memory:'. Only root may read it: it holds secrets. */
   constructor(file: string) {
@@ -42,6 +48,8 @@ export class SqliteReplica implements Replica {
     // Acknowledged means on disk, power cut included.
     this.database.exec('PRAGMA synchronous = FULL');
     this.database.exec(SCHEMA);
+    for (const each of this.all<Service>('services')) this.serviceObjects.put(each);
+    for (const each of this.all<EndpointSlice>(SLICES)) this.serviceObjects.put(each);
   }
 
   pods(): Pod[] {
@@ -54,10 +62,13 @@ export class SqliteReplica implements Replica {
     return this.one<Secret>('secrets', namespace, name);
   }
   services(): Service[] {
-    return this.all<Service>('services');
+    return this.serviceObjects.services;
   }
-  endpointSlices(): EndpointSlice[] {
-    return this.all<EndpointSlice>('endpointslices.discovery.k8s.io');
+  serviceNames(): string[] {
+    return this.serviceObjects.names;
+  }
+  serviceParts(name: string): ServiceParts {
+    return this.serviceObjects.partsOf(name);
   }
   nodes(): Node[] {
     return this.all<Node>('nodes');
@@ -81,32 +92,47 @@ export class SqliteReplica implements Replica {
     return true;
   }
 
-  /** All parts of one delta, in order; returns what they touched. On disk when it returns. */
-  apply(epoch: string, parts: readonly Delta[]): Set<Touched> {
-    const touched = new Set<Touched>();
-    const last = parts.at(-1);
-    if (last === undefined) return touched;
+  /** Deltas in order, each with all its parts. @returns what they touched. On disk when it returns. */
+  apply(epoch: string, deltas: readonly (readonly Delta[])[]): Touched {
+    const parts = new Set<ReplicaPart>();
+    const changed: (Put | Removal)[] = [];
+    const note = (resource: LinkedResource, change: Put | Removal) => {
+      parts.add(PART_OF[resource]);
+      if (PART_OF[resource] === 'services') changed.push(change);
+    };
     this.database.exec('BEGIN IMMEDIATE');
     try {
-      if (parts[0]?.full) this.forgetAllBut(parts, touched);
-      for (const part of parts) {
-        for (const put of part.puts) this.put(put, touched);
-        for (const removal of part.removals) this.remove(removal, touched);
-      }
-      this.setFact('position', JSON.stringify({ epoch, revision: last.revision }));
+      for (const delta of deltas) this.write(epoch, delta, note);
       this.database.exec('COMMIT');
     } catch (error) {
       this.database.exec('ROLLBACK');
       throw error;
     }
-    return touched;
+    return { parts, services: new Set(changed.flatMap((change) => this.remember(change))) };
   }
 
   close(): void {
     this.database.close();
   }
 
-  private forgetAllBut(parts: readonly Delta[], touched: Set<Touched>): void {
+  private write(epoch: string, delta: readonly Delta[], note: Note): void {
+    if (delta[0]?.full) this.forgetAllBut(delta, note);
+    for (const part of delta) {
+      for (const put of part.puts) this.put(put, note);
+      for (const removal of part.removals) this.remove(removal, note);
+    }
+    const last = delta.at(-1);
+    if (last !== undefined) this.setFact('position', JSON.stringify({ epoch, revision: last.revision }));
+  }
+
+  private remember(change: Put | Removal): string[] {
+    if ('object' in change) return this.serviceObjects.put(change.object as Service | EndpointSlice);
+    return change.resource === SLICES
+      ? this.serviceObjects.removeSlice(change)
+      : this.serviceObjects.removeService(change);
+  }
+
+  private forgetAllBut(parts: readonly Delta[], note: Note): void {
     const kept = new Set<string>();
     for (const part of parts) for (const { resource, object } of part.puts) kept.add(keyText(resource, object));
     const rows = this.database.prepare('SELECT resource, namespace, name FROM objects').all() as unknown as {
@@ -115,11 +141,12 @@ export class SqliteReplica implements Replica {
       name: string;
     }[];
     for (const row of rows) {
-      if (!kept.has(`${row.resource} ${row.namespace}/${row.name}`)) this.remove({ ...row, uid: '' }, touched);
+      if (!kept.has(`${row.resource} ${row.namespace}/${row.name}`)) this.remove({ ...row, uid: '' }, note);
     }
   }
 
-  private put({ resource, object }: Put, touched: Set<Touched>): void {
+  private put(put: Put, note: Note): void {
+    const { resource, object } = put;
     const { namespace = '', name } = object.metadata;
     const { changes } = this.database
       .prepare(
@@ -127,14 +154,15 @@ export class SqliteReplica implements Replica {
          ON CONFLICT DO UPDATE SET text = excluded.text WHERE text <> excluded.text`,
       )
       .run(resource, namespace, name, JSON.stringify(object));
-    if (Number(changes) > 0) touched.add(PART_OF[resource]);
+    if (Number(changes) > 0) note(resource, put);
   }
 
-  private remove({ resource, namespace, name }: Removal, touched: Set<Touched>): void {
+  private remove(removal: Removal, note: Note): void {
+    const { resource, namespace, name } = removal;
     const { changes } = this.database
       .prepare('DELETE FROM objects WHERE resource = ? AND namespace = ? AND name = ?')
       .run(resource, namespace, name);
-    if (Number(changes) > 0) touched.add(PART_OF[resource]);
+    if (Number(changes) > 0) note(resource, removal);
   }
 
   private all<T extends LinkedObject>(resource: LinkedResource): T[] {

@@ -2,7 +2,7 @@
  * Which client sticks to which endpoint, as the kernel remembers it (`affinity_PROTOCOL` maps, filled by packets): read from
  * nft's listing, carried over into a new table, and pruned when an endpoint has gone. Pure.
  */
-import type { TableContents } from './table.ts';
+import type { Slots } from './table.ts';
 
 export interface AffinityEntry {
   protocol: string;
@@ -46,7 +46,7 @@ export function affinityIn(json: string, protocol: string): AffinityEntry[] {
 }
 
 /** Whether the endpoint still serves that address and port. */
-function holds(contents: TableContents, entry: AffinityEntry): boolean {
+function holds(slots: Slots, entry: AffinityEntry): boolean {
   const { protocol, address, port, endpoint } = entry;
   const groups = [
     `endpoints_${protocol} ${address} . ${port} false`,
@@ -54,14 +54,14 @@ function holds(contents: TableContents, entry: AffinityEntry): boolean {
     `node_endpoints_${protocol} ${port} false`,
     `node_endpoints_${protocol} ${port} true`,
   ];
-  return groups.some((group) => contents.slots.get(group)?.includes(endpoint));
+  return groups.some((group) => slots.get(group)?.includes(endpoint));
 }
 
 const keyOf = ({ client, address, port }: AffinityEntry): string => `${client} . ${address} . ${port}`;
 
-export function restoreAffinity(table: string, contents: TableContents, entries: readonly AffinityEntry[]): string {
+export function restoreAffinity(table: string, slots: Slots, entries: readonly AffinityEntry[]): string {
   return entries
-    .filter((entry) => entry.expiresSeconds > 0 && holds(contents, entry))
+    .filter((entry) => entry.expiresSeconds > 0 && holds(slots, entry))
     .map(
       (entry) =>
         `add element ip ${table} affinity_${entry.protocol} { ${keyOf(entry)} timeout ${entry.timeoutSeconds}s ` +
@@ -71,8 +71,8 @@ export function restoreAffinity(table: string, contents: TableContents, entries:
 }
 
 /** One command for each entry whose endpoint has gone. */
-export function staleAffinity(table: string, contents: TableContents, entries: readonly AffinityEntry[]): string[] {
+export function staleAffinity(table: string, slots: Slots, entries: readonly AffinityEntry[]): string[] {
   return entries
-    .filter((entry) => !holds(contents, entry))
+    .filter((entry) => !holds(slots, entry))
     .map((entry) => `delete element ip ${table} affinity_${entry.protocol} { ${keyOf(entry)} }\n`);
 }

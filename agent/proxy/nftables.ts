@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { type AffinityEntry, affinityIn, restoreAffinity, staleAffinity } from './affinity.ts';
 import type { ProxySettings, ServiceProxy, ServiceRoute } from './proxy.ts';
 import { skeletonOf } from './skeleton.ts';
-import { contentsOf, difference, emptyContents, PROTOCOLS, type TableContents } from './table.ts';
+import { type MovedSlots, PROTOCOLS, ServiceTable } from './table.ts';
 import { type LostFlow, lostFlows } from './udp-flows.ts';
 
 /** Resolves with standard output; rejects with what the program said. */
@@ -23,9 +23,11 @@ export class NftablesProxy implements ServiceProxy {
   readonly #exec: Exec;
   readonly #log: (message: string) => void;
   #settings: ProxySettings | undefined;
-  /** What the kernel holds; undefined: not known, the whole table has to be sent. */
-  #current: TableContents | undefined;
-  #wanted: readonly ServiceRoute[] | undefined;
+  /** What is wanted; undefined until all of it is known. */
+  #contents: ServiceTable | undefined;
+  /** Whether the kernel holds what was last taken of the contents: else the whole table has to be sent. */
+  #isKnown = false;
+  #isWanted = false;
   #running: Promise<void> | undefined;
   #conntrack = true;
 
@@ -38,12 +40,23 @@ export class NftablesProxy implements ServiceProxy {
 
   /** Changes nothing in the kernel: the routes of an earlier agent stay in force until the first `apply`. */
   async start(settings: ProxySettings): Promise<void> {
-    if (JSON.stringify(settings) !== JSON.stringify(this.#settings)) this.#current = undefined;
+    if (JSON.stringify(settings) !== JSON.stringify(this.#settings)) this.#contents = undefined;
     this.#settings = settings;
   }
 
-  apply(routes: readonly ServiceRoute[]): Promise<void> {
-    this.#wanted = routes;
+  async apply(routes: readonly ServiceRoute[]): Promise<void> {
+    if (this.#settings === undefined) throw new Error('the service proxy has not been started');
+    if (this.#contents === undefined) this.#isKnown = false;
+    this.#contents ??= new ServiceTable(this.#settings.podCIDR);
+    const byService = Map.groupBy(routes, ({ service }) => service);
+    for (const service of [...this.#contents.services]) if (!byService.has(service)) this.#contents.set(service, []);
+    return this.change(byService);
+  }
+
+  async change(changed: ReadonlyMap<string, readonly ServiceRoute[]>): Promise<void> {
+    if (this.#contents === undefined) throw new Error('the service proxy does not know its Services yet');
+    for (const [service, routes] of changed) this.#contents.set(service, routes);
+    this.#isWanted = true;
     this.#running ??= this.#drain().finally(() => {
       this.#running = undefined;
     });
@@ -51,62 +64,56 @@ export class NftablesProxy implements ServiceProxy {
   }
 
   async purge(): Promise<void> {
-    this.#wanted = undefined;
+    this.#isWanted = false;
     // What went wrong with it is told to whoever asked for it.
     await this.#running?.catch((error: unknown) => this.#log(`removing Services after: ${String(error)}`));
-    this.#current = undefined;
+    this.#contents = undefined;
     await this.#nft(`add table ip ${this.#table}\ndelete table ip ${this.#table}\n`);
   }
 
   async #drain(): Promise<void> {
-    for (let routes = this.#wanted; routes !== undefined; routes = this.#wanted) {
-      this.#wanted = undefined;
-      await this.#bring(routes);
+    while (this.#isWanted) {
+      this.#isWanted = false;
+      const [settings, contents] = [this.#settings, this.#contents];
+      if (settings !== undefined && contents !== undefined) await this.#bring(contents, settings);
     }
   }
 
-  async #bring(routes: readonly ServiceRoute[]): Promise<void> {
-    const settings = this.#settings;
-    if (settings === undefined) throw new Error('the service proxy has not been started');
-    const before = this.#current;
-    if (before === undefined) return this.#replace(routes, settings);
-    const after = contentsOf(routes, settings.podCIDR, before);
-    for (const [name, rules] of before.chains) after.chains.set(name, rules);
-    const script = difference(this.#table, before, after);
+  async #bring(contents: ServiceTable, settings: ProxySettings): Promise<void> {
+    if (!this.#isKnown) return this.#replace(contents, settings);
+    const { script, moved } = contents.take(this.#table);
     if (script === '') return;
     try {
       await this.#nft(script);
     } catch (error) {
       // Someone else has changed or removed the table (`nft flush ruleset`): only the whole of it helps.
       this.#log(`sending every Service again, after: ${String(error)}`);
-      return this.#replace(routes, settings);
+      return this.#replace(contents, settings);
     }
-    this.#current = after;
-    await this.#forgetLost(before, after);
+    await this.#forgetLost(contents, moved);
   }
 
-  async #replace(routes: readonly ServiceRoute[], settings: ProxySettings): Promise<void> {
-    this.#current = undefined;
+  async #replace(contents: ServiceTable, settings: ProxySettings): Promise<void> {
+    this.#isKnown = false;
     const remembered = await this.#affinity();
-    const contents = contentsOf(routes, settings.podCIDR, emptyContents());
     const script =
       skeletonOf(this.#table, settings) +
-      difference(this.#table, emptyContents(), contents) +
-      restoreAffinity(this.#table, contents, remembered);
+      contents.takeWhole(this.#table) +
+      restoreAffinity(this.#table, contents.slots, remembered);
     await this.#nft(script);
-    this.#current = contents;
+    this.#isKnown = true;
   }
 
   /** Endpoints that went away: clients that stuck to them choose anew, and so do UDP flows, which never end by themselves. */
-  async #forgetLost(before: TableContents, after: TableContents): Promise<void> {
-    const sticky = [...after.elements.keys()].some((map) => map.includes('sticky_'));
-    if (sticky && lostSlots(before, after)) {
-      for (const command of staleAffinity(this.#table, after, await this.#affinity())) {
+  async #forgetLost(contents: ServiceTable, moved: readonly MovedSlots[]): Promise<void> {
+    const sticky = [...contents.elements.keys()].some((map) => map.includes('sticky_'));
+    if (sticky && moved.some(isLoss)) {
+      for (const command of staleAffinity(this.#table, contents.slots, await this.#affinity())) {
         // An entry may expire at any moment, and one that is gone would fail a common transaction.
         await this.#nft(command).catch((error: unknown) => this.#log(`forgetting a client: ${String(error)}`));
       }
     }
-    for (const flow of lostFlows(before, after)) await this.#endFlow(flow);
+    for (const flow of lostFlows(moved)) await this.#endFlow(flow);
   }
 
   async #endFlow(flow: LostFlow): Promise<void> {
@@ -142,8 +149,4 @@ export class NftablesProxy implements ServiceProxy {
   }
 }
 
-const lostSlots = (before: TableContents, after: TableContents): boolean =>
-  [...before.slots].some(([group, slots]) => {
-    const now = after.slots.get(group);
-    return now === undefined || slots.some((endpoint) => !now.includes(endpoint));
-  });
+const isLoss = ({ before, now }: MovedSlots): boolean => before.some((endpoint) => !now.includes(endpoint));

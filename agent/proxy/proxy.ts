@@ -10,8 +10,8 @@ export interface RouteEndpoint {
 }
 
 export interface ServiceRoute {
-  /** `namespace/name:port`, for messages. */
-  name: string;
+  /** `namespace/name` */
+  service: string;
   protocol: 'TCP' | 'UDP' | 'SCTP';
   /** Cluster IPs. */
   addresses: string[];
@@ -41,7 +41,9 @@ export interface ProxySettings {
 
 export interface ServiceProxy {
   start(settings: ProxySettings): Promise<void>;
-  /** Brings the kernel to exactly these routes with the least change; calls are serialised, the newest wins. */
+  /** Brings the kernel to exactly these routes with the least change; what comes while it is busy goes together after it. */
   apply(routes: readonly ServiceRoute[]): Promise<void>;
+  /** The same for some Services, after an `apply`. @param changed `namespace/name` → all its routes; none: it is gone. */
+  change(changed: ReadonlyMap<string, readonly ServiceRoute[]>): Promise<void>;
   purge(): Promise<void>;
 }

@@ -4,12 +4,10 @@
  * (internal traffic policy).
  */
 import type { Service, ServicePort } from '../../shared/api/core.ts';
-import { type EndpointSlice, SERVICE_NAME_LABEL } from '../../shared/api/discovery.ts';
+import type { EndpointSlice } from '../../shared/api/discovery.ts';
 import type { RouteEndpoint, ServiceRoute } from './proxy.ts';
 
-export interface TranslateInput {
-  services: readonly Service[];
-  slices: readonly EndpointSlice[];
+export interface TranslateContext {
   nodeName: string;
   /** The cluster DNS address: every minion answers it itself, so it is not routed. */
   dnsIP?: string;
@@ -19,32 +17,21 @@ export interface TranslateInput {
 
 const API_SERVICE = 'default/kubernetes';
 
-/** Ordered by name, so that the same objects always give the same routes. */
-export function translate({ services, slices, nodeName, dnsIP, apiServer }: TranslateInput): ServiceRoute[] {
-  const slicesOf = new Map<string, EndpointSlice[]>();
-  for (const slice of slices) {
-    const service = slice.metadata.labels?.[SERVICE_NAME_LABEL];
-    if (service === undefined || slice.addressType !== 'IPv4') continue;
-    const key = `${slice.metadata.namespace}/${service}`;
-    const list = slicesOf.get(key);
-    if (list === undefined) slicesOf.set(key, [slice]);
-    else list.push(slice);
-  }
-  const routes: ServiceRoute[] = [];
-  for (const service of services) {
-    const addresses = clusterIPsOf(service).filter((ip) => ip !== dnsIP);
-    if (addresses.length === 0) continue;
-    const key = `${service.metadata.namespace}/${service.metadata.name}`;
-    for (const port of service.spec.ports ?? []) {
-      const route = routeOf(service, port, addresses, slicesOf.get(key) ?? [], nodeName);
-      if (key === API_SERVICE && apiServer !== undefined) {
-        route.endpoints = [{ ...apiServer, local: true }];
-        route.localEndpoints = route.endpoints;
-      }
-      routes.push(route);
-    }
-  }
-  return routes.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+/** @param slices of this Service. @returns a route for each port; none where no address leads to it. */
+export function translate(
+  service: Service,
+  slices: readonly EndpointSlice[],
+  { nodeName, dnsIP, apiServer }: TranslateContext,
+): ServiceRoute[] {
+  const addresses = clusterIPsOf(service).filter((ip) => ip !== dnsIP);
+  if (addresses.length === 0) return [];
+  const own = slices.filter(({ addressType }) => addressType === 'IPv4');
+  return (service.spec.ports ?? []).map((port) => {
+    const route = routeOf(service, port, addresses, own, nodeName);
+    if (route.service !== API_SERVICE || apiServer === undefined) return route;
+    const endpoints = [{ ...apiServer, local: true }];
+    return { ...route, endpoints, localEndpoints: endpoints };
+  });
 }
 
 /** None for headless Services and external names: those are DNS's alone. */
@@ -66,7 +53,7 @@ function routeOf(
   const ingress = (status?.loadBalancer?.ingress ?? []).map((each) => each.ip).filter((ip) => ip !== undefined);
   const sticky = spec.sessionAffinity === 'ClientIP';
   return {
-    name: `${metadata.namespace}/${metadata.name}:${port.name ?? port.port}`,
+    service: `${metadata.namespace}/${metadata.name}`,
     protocol: port.protocol ?? 'TCP',
     addresses,
     externalAddresses: [...new Set([...(spec.externalIPs ?? []), ...ingress])].filter((ip) => !ip.includes(':')),

@@ -49,11 +49,11 @@ const delta = (revision: number, names: string[], more: Partial<Delta> = {}): De
 
 /** @param make gives a new one, which knows nothing of its own node's pods and says nothing about them by itself. */
 export function linkContract(what: string, make: () => LinkUnderTest): void {
-  const welcomed = (names: string[] = []): LinkUnderTest => {
+  const welcomed = async (names: string[] = []): Promise<LinkUnderTest> => {
     const link = make();
     link.cluster.socket.open();
-    link.cluster.socket.say(WELCOME);
-    link.cluster.socket.say(delta(5, names, { full: true }));
+    await link.cluster.socket.say(WELCOME);
+    await link.cluster.socket.say(delta(5, names, { full: true }));
     return link;
   };
   const again = ({ cluster, timers }: LinkUnderTest): void => {
@@ -74,10 +74,10 @@ export function linkContract(what: string, make: () => LinkUnderTest): void {
       expect(others).toEqual([]);
     });
 
-    test('acknowledges what it has, and resumes from there', () => {
-      const link = welcomed(['a']);
+    test('acknowledges what it has, and resumes from there', async () => {
+      const link = await welcomed(['a']);
       expect(link.pods()).toEqual(['a']);
-      link.cluster.socket.say(delta(9, ['b']));
+      await link.cluster.socket.say(delta(9, ['b']));
       expect(link.cluster.socket.heardOf('acknowledge')).toEqual([
         { type: 'acknowledge', epoch: 'e1', revision: 5 },
         { type: 'acknowledge', epoch: 'e1', revision: 9 },
@@ -87,30 +87,30 @@ export function linkContract(what: string, make: () => LinkUnderTest): void {
       expect(link.pods().sort()).toEqual(['a', 'b']);
     });
 
-    test('forgets what is removed, and at a full delta what is not in it', () => {
-      const link = welcomed(['a', 'b', 'c']);
+    test('forgets what is removed, and at a full delta what is not in it', async () => {
+      const link = await welcomed(['a', 'b', 'c']);
       const removal = { resource: 'pods', namespace: 'default', name: 'a', uid: 'uid-a' } as const;
-      link.cluster.socket.say(delta(6, [], { removals: [removal] }));
+      await link.cluster.socket.say(delta(6, [], { removals: [removal] }));
       expect(link.pods().sort()).toEqual(['b', 'c']);
-      link.cluster.socket.say(delta(7, ['c'], { full: true }));
+      await link.cluster.socket.say(delta(7, ['c'], { full: true }));
       expect(link.pods()).toEqual(['c']);
     });
 
-    test('counts a delta of several parts when the last has come, and one without its end never', () => {
-      const link = welcomed(['a']);
-      link.cluster.socket.say(delta(8, ['b'], { full: true, more: true }));
+    test('counts a delta of several parts when the last has come, and one without its end never', async () => {
+      const link = await welcomed(['a']);
+      await link.cluster.socket.say(delta(8, ['b'], { full: true, more: true }));
       expect(link.pods()).toEqual(['a']);
       again(link);
       expect(link.cluster.socket.heardOf('hello')[0]?.resume).toEqual({ epoch: 'e1', revision: 5 });
-      link.cluster.socket.say(WELCOME);
-      link.cluster.socket.say(delta(9, ['c'], { full: true, more: true }));
-      link.cluster.socket.say(delta(9, ['d'], { full: true }));
+      await link.cluster.socket.say(WELCOME);
+      await link.cluster.socket.say(delta(9, ['c'], { full: true, more: true }));
+      await link.cluster.socket.say(delta(9, ['d'], { full: true }));
       expect(link.pods().sort()).toEqual(['c', 'd']);
       expect(link.cluster.socket.heardOf('acknowledge').map((each) => each.revision)).toEqual([9]);
     });
 
-    test('gathers reports, and waits for the answer to one before it sends the next', () => {
-      const link = welcomed(['a', 'b']);
+    test('gathers reports, and waits for the answer to one before it sends the next', async () => {
+      const link = await welcomed(['a', 'b']);
       link.report('a', { phase: 'Running' });
       link.report('b', { phase: 'Running' });
       link.timers.advance(SOON_MS);
@@ -118,15 +118,15 @@ export function linkContract(what: string, make: () => LinkUnderTest): void {
       link.timers.advance(SOON_MS);
       expect(reportsOf(link)).toEqual([['a Running', 'b Running']]);
       const [first] = link.cluster.socket.heardOf('report');
-      link.cluster.socket.say({ type: 'reported', id: first?.id ?? 0 });
+      await link.cluster.socket.say({ type: 'reported', id: first?.id ?? 0 });
       link.timers.advance(SOON_MS);
       expect(reportsOf(link)).toEqual([['a Running', 'b Running'], ['a Failed']]);
       const ids = link.cluster.socket.heardOf('report').map((report) => report.id);
       expect(ids[1]).toBe((ids[0] ?? 0) + 1);
     });
 
-    test('says again what was not answered, in its newest words, after the next welcome', () => {
-      const link = welcomed(['a', 'b']);
+    test('says again what was not answered, in its newest words, after the next welcome', async () => {
+      const link = await welcomed(['a', 'b']);
       link.report('a', { phase: 'Running' });
       link.report('b', { phase: 'Running' });
       link.timers.advance(SOON_MS);
@@ -134,13 +134,13 @@ export function linkContract(what: string, make: () => LinkUnderTest): void {
       link.report('b', { phase: 'Succeeded' });
       link.timers.advance(SOON_MS);
       expect(reportsOf(link)).toEqual([]);
-      link.cluster.socket.say(WELCOME);
+      await link.cluster.socket.say(WELCOME);
       link.timers.advance(SOON_MS);
       expect(reportsOf(link).map((names) => names?.sort())).toEqual([['a Running', 'b Succeeded']]);
     });
 
-    test('sends heartbeats, and dials anew when nothing is heard', () => {
-      const { cluster, timers } = welcomed();
+    test('sends heartbeats, and dials anew when nothing is heard', async () => {
+      const { cluster, timers } = await welcomed();
       timers.advance(10_000);
       expect(cluster.socket.sent.filter((each) => each === PING).length).toBe(1);
       cluster.socket.text(PONG);
@@ -152,10 +152,10 @@ export function linkContract(what: string, make: () => LinkUnderTest): void {
     });
 
     test('says goodbye when it is to, closes, and dials no more', async () => {
-      const leaving = welcomed();
+      const leaving = await welcomed();
       await leaving.stop('the machine goes down');
       expect(leaving.cluster.socket.heardOf('goodbye')).toEqual([{ type: 'goodbye', reason: 'the machine goes down' }]);
-      const quiet = welcomed();
+      const quiet = await welcomed();
       await quiet.stop();
       expect(quiet.cluster.socket.heardOf('goodbye')).toEqual([]);
       quiet.timers.advance(LATER_MS);

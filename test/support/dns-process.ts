@@ -4,6 +4,7 @@ import type { DnsSettings } from '../../agent/dns/dns.ts';
 import { DnsServer } from '../../agent/dns/server.ts';
 import type { Service } from '../../shared/api/core.ts';
 import type { EndpointSlice } from '../../shared/api/discovery.ts';
+import { partsByName } from './service-objects.ts';
 
 export interface DnsProcessInput {
   settings: DnsSettings;
@@ -15,7 +16,7 @@ const server = new DnsServer({ log: (message) => process.stderr.write(`${message
 let started = false;
 createInterface({ input: process.stdin }).on('line', async (line) => {
   const { settings, services, slices } = JSON.parse(line) as DnsProcessInput;
-  server.update(services, slices);
+  for (const [name, known] of partsByName(services, slices)) server.update(name, known);
   if (!started) await server.start(settings);
   started = true;
   process.stdout.write('serving\n');

@@ -16,8 +16,10 @@ export class ScriptedSocket {
   open(): void {
     this.events.open();
   }
-  say(message: DownMessage): void {
+  /** Resolves when the minion has done what it does at once. */
+  async say(message: DownMessage): Promise<void> {
     this.events.text(JSON.stringify(message));
+    await Promise.resolve();
   }
   text(text: string): void {
     this.events.text(text);

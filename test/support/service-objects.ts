@@ -1,4 +1,5 @@
 /** Services and EndpointSlices as a test needs them: what it does not say is as the API server would fill it in. */
+import { ServiceObjects, type ServiceParts } from '../../agent/link/service-objects.ts';
 import type { Service } from '../../shared/api/core.ts';
 import { type Endpoint, type EndpointSlice, SERVICE_NAME_LABEL } from '../../shared/api/discovery.ts';
 
@@ -39,3 +40,10 @@ export const endpoint = (ip: string, more: Omit<Endpoint, 'addresses'> = {}): En
   conditions: { ready: true, serving: true, terminating: false },
   ...more,
 });
+
+/** What is known of each Service, by its name. */
+export function partsByName(services: readonly Service[], slices: readonly EndpointSlice[]): Map<string, ServiceParts> {
+  const objects = new ServiceObjects();
+  for (const each of [...services, ...slices]) objects.put(each);
+  return new Map(objects.names.map((name) => [name, objects.partsOf(name)]));
+}

@@ -9,7 +9,7 @@ import { translate } from '../../../agent/proxy/translate.ts';
 import type { DnsProcessInput } from '../../support/dns-process.ts';
 import { createTestNetwork, type TestNetwork } from '../../support/hosts.ts';
 import { DNS_IP, POD_CIDR, type PodHost, startPodHost, type TestPod } from '../../support/pod-host.ts';
-import { endpoint, service, slice } from '../../support/service-objects.ts';
+import { endpoint, partsByName, service, slice } from '../../support/service-objects.ts';
 
 let directory: string;
 let network: TestNetwork;
@@ -53,7 +53,10 @@ beforeAll(async () => {
   update = async ({ services, slices }) => {
     dns.stdin?.write(`${JSON.stringify({ settings, services, slices } satisfies DnsProcessInput)}\n`);
     if (dns.stdout !== null) await once(dns.stdout, 'data');
-    await proxy.apply(translate({ services, slices, nodeName: 'one', dnsIP: DNS_IP }));
+    const routes = [...partsByName(services, slices).values()].flatMap((parts) =>
+      parts.service === undefined ? [] : translate(parts.service, parts.slices, { nodeName: 'one', dnsIP: DNS_IP }),
+    );
+    await proxy.apply(routes);
   };
   const services = [
     service('kube-dns', { clusterIP: DNS_IP, ports: [{ name: 'dns', protocol: 'UDP', port: 53 }] }, 'kube-system'),

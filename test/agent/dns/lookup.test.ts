@@ -1,13 +1,13 @@
 /** Records and answers, by table. */
 import { describe, expect, test } from 'vitest';
 import { lookup } from '../../../agent/dns/lookup.ts';
-import { zoneOf } from '../../../agent/dns/records.ts';
-import { endpoint, service, slice } from '../../support/service-objects.ts';
+import { ServiceZone } from '../../../agent/dns/records.ts';
+import { endpoint, partsByName, service, slice } from '../../support/service-objects.ts';
 
 const ready = (ready: boolean) => ({ conditions: { ready } });
 
-const zone = zoneOf(
-  'cluster.local',
+const zone = new ServiceZone('cluster.local');
+const known = partsByName(
   [
     service('web', {
       clusterIP: '10.96.1.1',
@@ -37,6 +37,7 @@ const zone = zoneOf(
     slice('web', [endpoint('10.244.1.8', { hostname: 'not-headless' })]),
   ],
 );
+for (const [name, parts] of known) zone.set(name, parts);
 
 /** What a client is told, in one line each. */
 function asked(name: string, type: string): string[] | string | undefined {

@@ -5,7 +5,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { type Answer, decode, encode, type Packet, type Question } from 'dns-packet';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DnsServer } from '../../../agent/dns/server.ts';
-import { endpoint, service, slice } from '../../support/service-objects.ts';
+import { endpoint, partsByName, service, slice } from '../../support/service-objects.ts';
 
 const PORT = 5533;
 const undo: (() => Promise<void> | void)[] = [];
@@ -71,7 +71,7 @@ async function start(upstreams: FakeUpstream[] = [], timing = { patienceMs: 50, 
   logged = [];
   nowMs = 1_000_000;
   server = new DnsServer({ log: (message) => logged.push(message), now: () => nowMs, random: () => 0.5, ...timing });
-  server.update(
+  const known = partsByName(
     [
       service('web', { clusterIP: '10.96.1.1', ports: [{ name: 'http', port: 80 }] }),
       service('many', { clusterIP: 'None' }),
@@ -84,6 +84,7 @@ async function start(upstreams: FakeUpstream[] = [], timing = { patienceMs: 50, 
       ),
     ],
   );
+  for (const [name, parts] of known) server.update(name, parts);
   const servers = upstreams.length > 0 ? upstreams.map((each) => `${each.address}:${PORT}`) : ['127.0.0.1:1'];
   await server.start({ domain: 'cluster.local', addresses: [address], port: PORT, upstreams: servers });
   undo.push(() => server.stop());
@@ -176,7 +177,8 @@ describe('of the cluster’s names', () => {
 
   test('a change is seen by the next question', async () => {
     await start();
-    server.update([service('new', { clusterIP: '10.96.7.7' })], []);
+    server.update('default/new', { service: service('new', { clusterIP: '10.96.7.7' }), slices: [] });
+    server.update('default/web', { service: undefined, slices: [] });
     expect(datas(await udp(question('new.default.svc.cluster.local')))).toEqual(['10.96.7.7']);
     expect(rcode(await udp(question('web.default.svc.cluster.local')))).toBe(3);
   });

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { Control } from '../../../agent/link/control.ts';
-import { SqliteReplica, type Touched } from '../../../agent/link/replica.ts';
+import type { ReplicaPart } from '../../../agent/link/link.ts';
+import { SqliteReplica } from '../../../agent/link/replica.ts';
 import { ReportBox } from '../../../agent/link/reports.ts';
 import type { Delta, Welcome } from '../../../shared/link/protocol.ts';
 import { pod } from '../../support/builders.ts';
@@ -34,7 +35,7 @@ function started() {
   const replica = new SqliteReplica(':memory:');
   const reports = new ReportBox();
   const log = keptLog();
-  const touched: Touched[] = [];
+  const touched: ReplicaPart[] = [];
   const verdicts: (string | undefined)[] = [];
   const control = new Control({
     settings: {
@@ -49,7 +50,7 @@ function started() {
     log,
     replica,
     reports,
-    onTouched: (parts) => touched.push(...parts),
+    onTouched: ({ parts }) => touched.push(...parts),
     onVerdict: (error) => verdicts.push(error?.message),
     onHttpStatus: () => undefined,
   });
@@ -61,56 +62,65 @@ function started() {
   return { cluster, timers, replica, reports, control, log, touched, verdicts, status };
 }
 
-function welcomed() {
+async function welcomed() {
   const world = started();
   world.cluster.socket.open();
-  world.cluster.socket.say(WELCOME);
+  await world.cluster.socket.say(WELCOME);
   return world;
 }
 
-test('it says hello first, and where its copy stands from the second time on', () => {
+test('it says hello first, and where its copy stands from the second time on', async () => {
   const { cluster, timers } = started();
   cluster.socket.open();
   expect(cluster.socket.heard()).toMatchObject([{ type: 'hello', version: 1, node: 'm1', machineId: 'id' }]);
   expect(cluster.socket.heardOf('hello')[0]?.resume).toBeUndefined();
-  cluster.socket.say(WELCOME);
-  cluster.socket.say(delta(12, ['a'], { full: true }));
+  await cluster.socket.say(WELCOME);
+  await cluster.socket.say(delta(12, ['a'], { full: true }));
   cluster.socket.down('broke');
   timers.advance(60_000);
   cluster.socket.open();
   expect(cluster.socket.heardOf('hello')[0]?.resume).toEqual({ epoch: 'e1', revision: 12 });
 });
 
-test('it acknowledges a delta once it is on disk, and tells which parts it touched', () => {
-  const { cluster, replica, touched } = welcomed();
-  cluster.socket.say(delta(5, ['a'], { full: true }));
+test('it acknowledges a delta once it is on disk, and tells which parts it touched', async () => {
+  const { cluster, replica, touched } = await welcomed();
+  await cluster.socket.say(delta(5, ['a'], { full: true }));
   expect(replica.pods().map((each) => each.metadata.name)).toEqual(['a']);
   expect(cluster.socket.heardOf('acknowledge')).toEqual([{ type: 'acknowledge', epoch: 'e1', revision: 5 }]);
   expect(touched).toEqual(['welcome', 'pods']);
 });
 
-test('it applies a delta of several parts only when the last has come', () => {
-  const { cluster, replica } = welcomed();
-  cluster.socket.say(delta(5, ['a'], { full: true, more: true }));
+test('deltas that come together are one transaction and one acknowledgement', async () => {
+  const { cluster, replica, touched } = await welcomed();
+  const all = [5, 6, 7].map((revision) => cluster.socket.say(delta(revision, [`p${revision}`])));
+  await Promise.all(all);
+  expect(replica.pods().map((each) => each.metadata.name)).toEqual(['p5', 'p6', 'p7']);
+  expect(cluster.socket.heardOf('acknowledge').map((each) => each.revision)).toEqual([7]);
+  expect(touched).toEqual(['welcome', 'pods']);
+});
+
+test('it applies a delta of several parts only when the last has come', async () => {
+  const { cluster, replica } = await welcomed();
+  await cluster.socket.say(delta(5, ['a'], { full: true, more: true }));
   expect(replica.pods()).toEqual([]);
   expect(cluster.socket.heardOf('acknowledge')).toEqual([]);
-  cluster.socket.say(delta(5, ['b'], { full: true }));
+  await cluster.socket.say(delta(5, ['b'], { full: true }));
   expect(replica.pods().map((each) => each.metadata.name)).toEqual(['a', 'b']);
 });
 
-test('it forgets a delta whose end never came', () => {
-  const { cluster, timers, replica } = welcomed();
-  cluster.socket.say(delta(5, ['a'], { full: true, more: true }));
+test('it forgets a delta whose end never came', async () => {
+  const { cluster, timers, replica } = await welcomed();
+  await cluster.socket.say(delta(5, ['a'], { full: true, more: true }));
   cluster.socket.down('broke');
   timers.advance(60_000);
   cluster.socket.open();
-  cluster.socket.say(WELCOME);
-  cluster.socket.say(delta(6, ['b'], { full: true }));
+  await cluster.socket.say(WELCOME);
+  await cluster.socket.say(delta(6, ['b'], { full: true }));
   expect(replica.pods().map((each) => each.metadata.name)).toEqual(['b']);
 });
 
-test('changes that come together make one report, and the next waits for the answer', () => {
-  const { cluster, timers, status } = welcomed();
+test('changes that come together make one report, and the next waits for the answer', async () => {
+  const { cluster, timers, status } = await welcomed();
   status('a');
   status('b');
   timers.advance(100);
@@ -118,7 +128,7 @@ test('changes that come together make one report, and the next waits for the ans
   status('c');
   timers.advance(100);
   expect(cluster.socket.heardOf('report').length).toBe(1);
-  cluster.socket.say({ type: 'reported', id: 1 });
+  await cluster.socket.say({ type: 'reported', id: 1 });
   timers.advance(100);
   expect(cluster.socket.heardOf('report').map((report) => report.pods?.map((each) => each.name))).toEqual([
     ['a', 'b'],
@@ -126,8 +136,8 @@ test('changes that come together make one report, and the next waits for the ans
   ]);
 });
 
-test('a report that was not answered is sent again after a reconnect', () => {
-  const { cluster, timers, status } = welcomed();
+test('a report that was not answered is sent again after a reconnect', async () => {
+  const { cluster, timers, status } = await welcomed();
   status('a');
   timers.advance(100);
   cluster.socket.down('broke');
@@ -136,24 +146,28 @@ test('a report that was not answered is sent again after a reconnect', () => {
   cluster.socket.open();
   timers.advance(100);
   expect(cluster.socket.heardOf('report')).toEqual([]);
-  cluster.socket.say(WELCOME);
+  await cluster.socket.say(WELCOME);
   timers.advance(100);
   const [report] = cluster.socket.heardOf('report');
   expect(new Set(report?.pods?.map((each) => each.name))).toEqual(new Set(['a', 'b']));
 });
 
-test('refused parts of a report are logged and not sent again', () => {
-  const { cluster, timers, status, log } = welcomed();
+test('refused parts of a report are logged and not sent again', async () => {
+  const { cluster, timers, status, log } = await welcomed();
   status('a');
   timers.advance(100);
   const status404 = { apiVersion: 'v1', kind: 'Status', metadata: {}, status: 'Failure', code: 404 } as const;
-  cluster.socket.say({ type: 'reported', id: 1, refused: [{ name: 'a', status: { ...status404, message: 'gone' } }] });
+  await cluster.socket.say({
+    type: 'reported',
+    id: 1,
+    refused: [{ name: 'a', status: { ...status404, message: 'gone' } }],
+  });
   timers.advance(1000);
   expect(cluster.socket.heardOf('report').length).toBe(1);
   expect(log.lines).toContain('warn: a report was refused: gone');
 });
 
-test('a refusal is told, and dialling goes on', () => {
+test('a refusal is told, and dialling goes on', async () => {
   const { cluster, timers, verdicts } = started();
   cluster.socket.open();
   const status = {
@@ -164,7 +178,7 @@ test('a refusal is told, and dialling goes on', () => {
     code: 409,
     message: 'taken',
   } as const;
-  cluster.socket.say({ type: 'refused', status });
+  await cluster.socket.say({ type: 'refused', status });
   cluster.socket.down('refused');
   expect(verdicts).toEqual(['taken']);
   timers.advance(60_000);
@@ -172,10 +186,10 @@ test('a refusal is told, and dialling goes on', () => {
 });
 
 test('stopping with a reason says goodbye, without one it does not', async () => {
-  const leaving = welcomed();
+  const leaving = await welcomed();
   await leaving.control.stop('the machine goes down');
   expect(leaving.cluster.socket.heardOf('goodbye')).toEqual([{ type: 'goodbye', reason: 'the machine goes down' }]);
-  const restarting = welcomed();
+  const restarting = await welcomed();
   await restarting.control.stop();
   expect(restarting.cluster.socket.heardOf('goodbye')).toEqual([]);
 });

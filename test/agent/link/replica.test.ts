@@ -2,10 +2,15 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Touched } from '../../../agent/link/link.ts';
 import { SqliteReplica } from '../../../agent/link/replica.ts';
 import type { ConfigMap } from '../../../shared/api/core.ts';
+import { SERVICE_NAME_LABEL } from '../../../shared/api/discovery.ts';
 import type { Delta, Put, Welcome } from '../../../shared/link/protocol.ts';
 import { metadata, node, pod, service } from '../../support/builders.ts';
+import { endpoint, slice } from '../../support/service-objects.ts';
+
+const SLICES = 'endpointslices.discovery.k8s.io' as const;
 
 let folder: string;
 beforeEach(() => {
@@ -33,12 +38,15 @@ test('what was applied is there after a restart, and where it stands', () => {
   const first = new SqliteReplica(file());
   expect(first.position()).toBeUndefined();
   first.apply('e1', [
-    delta(7, [
-      put('pods', pod('a')),
-      put('configmaps', configMap('c', 'one')),
-      put('services', service('s', {})),
-      put('nodes', node('n')),
-    ]),
+    [
+      delta(7, [
+        put('pods', pod('a')),
+        put('configmaps', configMap('c', 'one')),
+        put('services', service('s', {})),
+        put(SLICES, slice('s', [endpoint('10.244.1.2')])),
+        put('nodes', node('n')),
+      ]),
+    ],
   ]);
   first.close();
   const second = new SqliteReplica(file());
@@ -47,6 +55,8 @@ test('what was applied is there after a restart, and where it stands', () => {
   expect(second.configMap('default', 'c')?.data).toEqual({ key: 'one' });
   expect(second.configMap('default', 'missing')).toBeUndefined();
   expect(second.services().map((each) => each.metadata.name)).toEqual(['s']);
+  expect(second.serviceNames()).toEqual(['default/s']);
+  expect(second.serviceParts('default/s').slices.map((each) => each.metadata.name)).toEqual(['s-a']);
   expect(second.nodes().map((each) => each.metadata.name)).toEqual(['n']);
   second.close();
 });
@@ -56,34 +66,62 @@ test('only its owner may read it, for it holds secrets', () => {
   expect(statSync(file()).mode & 0o077).toBe(0);
 });
 
+const partsOf = ({ parts }: Touched) => [...parts].sort();
+
 test('a delta says which parts it touched, and nothing for what stayed the same', () => {
   const replica = new SqliteReplica(':memory:');
   const puts = [put('pods', pod('a')), put('secrets', { ...configMap('x', '1'), kind: 'Secret' })];
-  expect(replica.apply('e', [delta(1, puts)])).toEqual(new Set(['pods', 'references']));
-  expect(replica.apply('e', [delta(2, puts)])).toEqual(new Set());
+  expect(partsOf(replica.apply('e', [[delta(1, puts)]]))).toEqual(['pods', 'references']);
+  expect(partsOf(replica.apply('e', [[delta(2, puts)]]))).toEqual([]);
   const removal = { resource: 'pods' as const, namespace: 'default', name: 'a', uid: '' };
-  expect(replica.apply('e', [delta(3, [], { removals: [removal] })])).toEqual(new Set(['pods']));
-  expect(replica.apply('e', [delta(4, [], { removals: [removal] })])).toEqual(new Set());
+  expect(partsOf(replica.apply('e', [[delta(3, [], { removals: [removal] })]]))).toEqual(['pods']);
+  expect(partsOf(replica.apply('e', [[delta(4, [], { removals: [removal] })]]))).toEqual([]);
   expect(replica.position()).toEqual({ epoch: 'e', revision: 4 });
 });
 
-test('a full delta in several parts is all there is', () => {
+test('it says which Services changed: themselves, or their slices, wherever these belong now', () => {
   const replica = new SqliteReplica(':memory:');
-  replica.apply('e', [delta(1, [put('pods', pod('old')), put('pods', pod('stays'))])]);
-  const touched = replica.apply('e', [
-    delta(9, [put('pods', pod('stays'))], { full: true, more: true }),
-    delta(9, [put('services', service('s', {}))], { full: true }),
+  const changed = (...puts: Put[]) => [...replica.apply('e', [[delta(1, puts)]]).services].sort();
+  const own = slice('web', [endpoint('10.244.1.2')]);
+  expect(changed(put('services', service('web', {})), put('services', service('db', {})))).toEqual([
+    'default/db',
+    'default/web',
   ]);
-  expect(replica.pods().map((each) => each.metadata.name)).toEqual(['stays']);
-  expect(touched).toEqual(new Set(['pods', 'services']));
+  expect(changed(put(SLICES, own))).toEqual(['default/web']);
+  expect(changed(put(SLICES, own))).toEqual([]);
+  const moved = { ...own, metadata: { ...own.metadata, labels: { [SERVICE_NAME_LABEL]: 'db' } } };
+  expect(changed(put(SLICES, moved))).toEqual(['default/db', 'default/web']);
+  expect(replica.serviceParts('default/web').slices).toEqual([]);
+  const removal = { resource: SLICES, namespace: 'default', name: own.metadata.name, uid: '' };
+  const touched = replica.apply('e', [[delta(2, [], { removals: [removal] })]]);
+  expect(touched.services).toEqual(new Set(['default/db']));
+  expect(replica.serviceParts('default/db')).toEqual({ service: service('db', {}), slices: [] });
 });
 
-test('a delta that cannot be applied leaves everything as it was', () => {
+test('a full delta in several parts is all there is, and says what went', () => {
   const replica = new SqliteReplica(':memory:');
-  replica.apply('e', [delta(1, [put('pods', pod('a'))])]);
+  replica.apply('e', [
+    [delta(1, [put('pods', pod('old')), put('pods', pod('stays')), put('services', service('gone', {}))])],
+  ]);
+  const touched = replica.apply('e', [
+    [
+      delta(9, [put('pods', pod('stays'))], { full: true, more: true }),
+      delta(9, [put('services', service('s', {}))], { full: true }),
+    ],
+  ]);
+  expect(replica.pods().map((each) => each.metadata.name)).toEqual(['stays']);
+  expect(partsOf(touched)).toEqual(['pods', 'services']);
+  expect(touched.services).toEqual(new Set(['default/gone', 'default/s']));
+});
+
+test('deltas that cannot be applied leave everything as it was', () => {
+  const replica = new SqliteReplica(':memory:');
+  replica.apply('e', [[delta(1, [put('pods', pod('a'))])]]);
   const broken = { resource: 'pods', object: { metadata: {} } } as unknown as Put;
-  expect(() => replica.apply('e', [delta(2, [put('pods', pod('b')), broken])])).toThrow();
+  const deltas = [[delta(2, [put('services', service('s', {}))])], [delta(3, [put('pods', pod('b')), broken])]];
+  expect(() => replica.apply('e', deltas)).toThrow();
   expect(replica.pods().map((each) => each.metadata.name)).toEqual(['a']);
+  expect(replica.services()).toEqual([]);
   expect(replica.position()).toEqual({ epoch: 'e', revision: 1 });
 });
 

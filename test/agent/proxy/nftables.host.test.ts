@@ -30,7 +30,7 @@ const proxyOn = (host: PodHost) =>
 const route = (endpoints: TestPod[], more: Partial<ServiceRoute> = {}): ServiceRoute => {
   const all = endpoints.map(({ ip }) => ({ ip, port: 8080, local: ip.startsWith('10.244.1.') }));
   return {
-    name: 'default/web:http',
+    service: 'default/web',
     protocol: 'TCP',
     addresses: [VIP],
     externalAddresses: [],
@@ -114,13 +114,13 @@ describe('a Service', () => {
   });
 
   test('of one address may have a TCP and a UDP port of the same number', async () => {
-    await proxy.apply([route([near]), route([far], { protocol: 'UDP', name: 'default/web:udp' })]);
+    await proxy.apply([route([near]), route([far], { protocol: 'UDP', service: 'default/web' })]);
     expect((await client.peer.tcp(VIP, 80)).server).toBe('near');
     expect((await client.peer.udp(VIP, 80)).server).toBe('far');
   });
 
   test('without endpoints refuses at once: TCP, UDP, from pods and from the host', async () => {
-    await proxy.apply([route([]), route([], { protocol: 'UDP', name: 'default/web:udp' })]);
+    await proxy.apply([route([]), route([], { protocol: 'UDP', service: 'default/web' })]);
     await expect(client.peer.tcp(VIP, 80)).rejects.toThrow('ECONNREFUSED');
     await expect(client.peer.udp(VIP, 80)).rejects.toThrow('ECONNREFUSED');
     await expect(onOne.tcp(VIP, 80)).rejects.toThrow('ECONNREFUSED');
@@ -193,7 +193,7 @@ describe('a node port', () => {
 
 describe('a change', () => {
   test('leaves open connections and other Services alone', async () => {
-    const other = route([far], { name: 'default/other:http', addresses: ['10.96.1.2'] });
+    const other = route([far], { service: 'default/other', addresses: ['10.96.1.2'] });
     await proxy.apply([route([near]), other]);
     const connection = await client.peer.open(VIP, 80);
     const beside = await client.peer.open('10.96.1.2', 80);
@@ -221,7 +221,7 @@ describe('a change', () => {
   });
 
   test('replaces what an earlier agent left', async () => {
-    await proxy.apply([route([near]), route([near], { name: 'default/old:http', addresses: ['10.96.1.9'] })]);
+    await proxy.apply([route([near]), route([near], { service: 'default/old', addresses: ['10.96.1.9'] })]);
     const next = proxyOn(one);
     await next.start({ podCIDR: POD_CIDR, nodeAddresses: [], serviceCIDR: SERVICE_CIDR });
     await next.apply([route([far])]);
@@ -239,7 +239,7 @@ describe('a change', () => {
 test('ten thousand Services load, and one more is a few commands', async () => {
   const many = Array.from({ length: 10_000 }, (_, index) =>
     route([near, far, client], {
-      name: `default/s${index}:http`,
+      service: `default/s${index}`,
       addresses: [`10.${100 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}`],
     }),
   );

@@ -6,7 +6,7 @@ import type { ServiceRoute } from '../../../agent/proxy/proxy.ts';
 const SETTINGS = { podCIDR: '10.244.0.0/16', nodeAddresses: [] };
 
 const route = (ips: string[], more: Partial<ServiceRoute> = {}): ServiceRoute => ({
-  name: 'default/web:http',
+  service: 'default/web',
   protocol: 'TCP',
   addresses: ['10.96.1.1'],
   externalAddresses: [],
@@ -73,6 +73,18 @@ describe('the kernel is sent', () => {
     );
   });
 
+  test('what one Service’s change is, the others left alone', async () => {
+    await proxy.apply([
+      route(['10.244.1.2']),
+      route(['10.244.1.2'], { service: 'default/db', addresses: ['10.96.1.2'] }),
+    ]);
+    await proxy.change(new Map([['default/db', []]]));
+    expect(scripts[1]).toBe(
+      'delete element ip longshore_proxy services { 10.96.1.2 . tcp . 80 }\n' +
+        'delete element ip longshore_proxy endpoints_tcp { 10.96.1.2 . 80 . 0 }\n',
+    );
+  });
+
   test('the whole table again after a change failed', async () => {
     await proxy.apply([route(['10.244.1.2'])]);
     failNext = 'No such file or directory';
@@ -97,6 +109,8 @@ describe('the kernel is sent', () => {
   });
 
   test('the newest of what came while it was busy, and nothing of what lay between', async () => {
+    await proxy.apply([]);
+    scripts = [];
     const gate = Promise.withResolvers<void>();
     hold = gate.promise;
     const all = ['2', '3', '4'].map((last) => proxy.apply([route([`10.244.1.${last}`])]));
@@ -156,4 +170,5 @@ test('two instances have tables of their own', async () => {
 test('nothing can be applied before the start', async () => {
   const fresh = new NftablesProxy({ instance: 'longshore', exec, log: () => undefined });
   await expect(fresh.apply([])).rejects.toThrow('has not been started');
+  await expect(proxy.change(new Map())).rejects.toThrow('does not know its Services yet');
 });

@@ -2,13 +2,14 @@
 import { describe, expect, test } from 'vitest';
 import { affinityIn, restoreAffinity, staleAffinity } from '../../../agent/proxy/affinity.ts';
 import type { ServiceRoute } from '../../../agent/proxy/proxy.ts';
-import { assignSlots, contentsOf, difference, emptyContents, type TableContents } from '../../../agent/proxy/table.ts';
+import { assignSlots, ServiceTable } from '../../../agent/proxy/table.ts';
 import { lostFlows } from '../../../agent/proxy/udp-flows.ts';
+import { newSeed, seededRandom } from '../../support/seeded-random.ts';
 
 const route = (ips: string[], more: Partial<ServiceRoute> = {}): ServiceRoute => {
   const endpoints = ips.map((ip) => ({ ip, port: 8080, local: ip.startsWith('10.244.1.') }));
   return {
-    name: 'default/web:http',
+    service: 'default/web',
     protocol: 'TCP',
     addresses: ['10.96.1.1'],
     externalAddresses: [],
@@ -20,10 +21,16 @@ const route = (ips: string[], more: Partial<ServiceRoute> = {}): ServiceRoute =>
     ...more,
   };
 };
-const from = (routes: ServiceRoute[], previous: TableContents = emptyContents()) =>
-  contentsOf(routes, '10.244.0.0/16', previous);
-const shown = (contents: TableContents) =>
-  Object.fromEntries([...contents.elements].map(([map, elements]) => [map, Object.fromEntries(elements)]));
+/** Brings a table to these routes and no others. */
+function bring(table: ServiceTable, routes: ServiceRoute[]): ServiceTable {
+  const byService = Map.groupBy(routes, ({ service }) => service);
+  for (const service of [...table.services]) if (!byService.has(service)) table.set(service, []);
+  for (const [service, own] of byService) table.set(service, own);
+  return table;
+}
+const from = (routes: ServiceRoute[]) => bring(new ServiceTable('10.244.0.0/16'), routes);
+const shown = ({ elements }: ServiceTable) =>
+  Object.fromEntries([...elements].map(([map, entries]) => [map, Object.fromEntries(entries)]));
 
 const A = '10.244.1.2';
 const B = '10.244.2.2';
@@ -40,9 +47,13 @@ describe('the contents of the table', () => {
 
   test('share a chain among all Services with as many endpoints', () => {
     const many = Array.from({ length: 50 }, (_, index) =>
-      route([A, B], { name: `${index}`, addresses: [`10.96.2.${index}`] }),
+      route([A, B], { service: `${index}`, addresses: [`10.96.2.${index}`] }),
     );
-    expect([...from(many).chains.keys()]).toEqual(['service_tcp_2']);
+    expect(
+      from(many)
+        .takeWhole('t')
+        .match(/^add chain .*$/gm),
+    ).toEqual(['add chain ip t service_tcp_2']);
   });
 
   test.each<[string, ServiceRoute, Record<string, Record<string, string>>]>([
@@ -78,11 +89,93 @@ describe('the contents of the table', () => {
 
   test('give an address that two Services claim to the first', () => {
     const contents = from([
-      route([A], { name: 'a', addresses: [], externalAddresses: ['192.0.2.1'] }),
-      route([B, C], { name: 'b', addresses: [], externalAddresses: ['192.0.2.1'] }),
+      route([A], { service: 'a', addresses: [], externalAddresses: ['192.0.2.1'] }),
+      route([B, C], { service: 'b', addresses: [], externalAddresses: ['192.0.2.1'] }),
     ]);
     expect(shown(contents).endpoints_tcp).toEqual({ '192.0.2.1 . 80 . 0': `${A} . 8080` });
   });
+});
+
+describe('an address that two Services claim', () => {
+  const shared = (service: string, ips: string[], more: Partial<ServiceRoute> = {}) =>
+    route(ips, { service, addresses: [], externalAddresses: ['192.0.2.1'], ...more });
+  const endpointsIn = (table: ServiceTable) => Object.values(shown(table).endpoints_tcp ?? {});
+
+  test('goes to the other when the first lets go of it, and back', () => {
+    const table = from([shared('a', [A]), shared('b', [B, C])]);
+    table.set('a', []);
+    expect(endpointsIn(table)).toEqual([`${B} . 8080`, `${C} . 8080`]);
+    table.set('a', [shared('a', [A])]);
+    expect(endpointsIn(table)).toEqual([`${A} . 8080`]);
+  });
+
+  test('stays as it is when the other changes', () => {
+    const table = from([shared('a', [A]), shared('b', [B])]);
+    table.take('t');
+    table.set('b', [shared('b', [B, C], { affinitySeconds: 60, externalLocalOnly: true })]);
+    expect(table.take('t').script).toBe('');
+  });
+});
+
+describe('a table that followed many changes (seed printed)', () => {
+  test('is the one that these Services give at once, and so is what it told the kernel', () => {
+    const random = seededRandom(newSeed(process.env));
+    console.log(`seed ${random.seed}`);
+    const some = (all: readonly string[]) => all.filter(() => random.chance(0.4));
+    const routesOf = (service: string): ServiceRoute[] =>
+      random.chance(0.2)
+        ? []
+        : ([80, 443] as const).map((port) =>
+            route(some([A, B, C, '10.244.1.3']), {
+              service,
+              port,
+              protocol: random.pick(['TCP', 'UDP']),
+              addresses: [`10.96.1.${service}`],
+              externalAddresses: some(['192.0.2.1', '192.0.2.2']),
+              ...(random.chance(0.3) ? { nodePort: 30_000 + port } : {}),
+              ...(random.chance(0.3) ? { affinitySeconds: random.pick([60, 600]) } : {}),
+              internalLocalOnly: random.chance(0.3),
+              externalLocalOnly: random.chance(0.3),
+            }),
+          );
+    const table = from([]);
+    const kernel = new Map<string, string>();
+    const wanted = new Map<string, ServiceRoute[]>();
+    for (let round = 0; round < 300; round++) {
+      for (let change = 0; change < 1 + (round % 3); change++) {
+        const service = random.pick(['1', '2', '3', '4', '5']);
+        wanted.set(service, routesOf(service));
+        table.set(service, wanted.get(service) ?? []);
+      }
+      perform(kernel, table.take('t').script);
+      const fresh = from([...wanted.values()].flat());
+      // Slots keep their endpoints where they can, so they may hold the same ones in another order.
+      expect(unordered(shown(table))).toEqual(unordered(shown(fresh)));
+      expect(kernel).toEqual(flat(shown(table)));
+    }
+  });
+
+  type Shown = ReturnType<typeof shown>;
+  const flat = (all: Shown) =>
+    new Map(Object.entries(all).flatMap(([map, own]) => Object.entries(own).map(([key, to]) => [`${map} ${key}`, to])));
+  const unordered = (all: Shown) =>
+    Object.fromEntries(
+      Object.entries(all).map(([map, own]) => [
+        map,
+        map.includes('endpoints_') ? [Object.keys(own).sort(), Object.values(own).sort()] : own,
+      ]),
+    );
+  /** As nft does: what is deleted must be there, what is added must not. */
+  function perform(kernel: Map<string, string>, script: string): void {
+    for (const [, verb, map, list = ''] of script.matchAll(/^(delete|add) element ip t (\w+) \{ (.*) \}$/gm)) {
+      for (const element of list.split(', ')) {
+        const [key = '', value = ''] = element.split(' : ');
+        expect(kernel.has(`${map} ${key}`)).toBe(verb === 'delete');
+        if (verb === 'delete') kernel.delete(`${map} ${key}`);
+        else kernel.set(`${map} ${key}`, value);
+      }
+    }
+  }
 });
 
 describe('slots', () => {
@@ -129,9 +222,12 @@ describe('slots', () => {
 });
 
 describe('the difference between two contents', () => {
-  const before = from([route([A, B]), route([A], { name: 'other', addresses: ['10.96.1.2'] })]);
-  const change = (routes: ServiceRoute[]) => difference('t', before, from(routes, before)).trim().split('\n');
-  const other = route([A], { name: 'other', addresses: ['10.96.1.2'] });
+  const change = (routes: ServiceRoute[]) => {
+    const table = from([route([A, B]), other]);
+    table.take('t');
+    return bring(table, routes).take('t').script.trim().split('\n');
+  };
+  const other = route([A], { service: 'other', addresses: ['10.96.1.2'] });
 
   test('is nothing when nothing changed', () => {
     expect(change([route([A, B]), other])).toEqual(['']);
@@ -188,13 +284,13 @@ describe('remembered clients', () => {
   const now = from([route([A], { affinitySeconds: 600 })]);
 
   test('are carried over while their endpoint serves, with the time they have left', () => {
-    expect(restoreAffinity('t', now, entries)).toBe(
+    expect(restoreAffinity('t', now.slots, entries)).toBe(
       `add element ip t affinity_tcp { 10.244.1.9 . 10.96.1.1 . 80 timeout 600s expires 412s : ${A} . 8080 }\n`,
     );
   });
 
   test('are forgotten when it does not', () => {
-    expect(staleAffinity('t', now, entries)).toEqual([
+    expect(staleAffinity('t', now.slots, entries)).toEqual([
       'delete element ip t affinity_tcp { 10.244.1.8 . 10.96.1.1 . 80 }\n',
     ]);
   });
@@ -207,20 +303,24 @@ describe('remembered clients', () => {
 describe('UDP flows', () => {
   const udp = (ips: string[]) => route(ips, { protocol: 'UDP', port: 53, nodePort: 30053 });
 
+  const lost = (before: ServiceRoute[], after: ServiceRoute[]) => {
+    const table = from(before);
+    table.take('t');
+    return lostFlows(bring(table, after).take('t').moved);
+  };
+
   test('to an endpoint that went are ended, under every address of the Service; TCP ones end by themselves', () => {
-    const before = from([udp([A, B]), route([A, B])]);
-    expect(lostFlows(before, from([udp([B]), route([B])], before))).toEqual([
+    expect(lost([udp([A, B]), route([A, B])], [udp([B]), route([B])])).toEqual([
       ['--orig-dst', '10.96.1.1', '--orig-port-dst', '53', '--dst-nat', A],
       ['--orig-port-dst', '30053', '--dst-nat', A],
     ]);
   });
 
   test('of a Service that went are ended', () => {
-    expect(lostFlows(from([udp([A])]), from([]))).toHaveLength(2);
+    expect(lost([udp([A])], [])).toHaveLength(2);
   });
 
   test('to an endpoint that stays are left alone', () => {
-    const before = from([udp([A])]);
-    expect(lostFlows(before, from([udp([A, B])], before))).toEqual([]);
+    expect(lost([udp([A])], [udp([A, B])])).toEqual([]);
   });
 });

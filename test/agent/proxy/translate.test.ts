@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { translate } from '../../../agent/proxy/translate.ts';
 import type { Service } from '../../../shared/api/core.ts';
 import type { Endpoint } from '../../../shared/api/discovery.ts';
-import { endpoint, service, slice } from '../../support/service-objects.ts';
+import { endpoint, partsByName, service, slice } from '../../support/service-objects.ts';
 
 const web = (spec: Partial<Service['spec']> = {}): Service =>
   service('web', { clusterIP: '10.96.1.1', ports: [{ port: 80 }], ...spec });
@@ -13,7 +13,11 @@ const ending = { conditions: { ready: false, serving: false, terminating: true }
 const unready = { conditions: { ready: false, serving: false, terminating: false } };
 
 const routes = (services: Service[], slices = [slice('web', [endpoint('10.244.1.2')])]) =>
-  translate({ services, slices, nodeName: 'here', dnsIP: '10.96.0.10' });
+  [...partsByName(services, slices).values()].flatMap((parts) =>
+    parts.service === undefined
+      ? []
+      : translate(parts.service, parts.slices, { nodeName: 'here', dnsIP: '10.96.0.10' }),
+  );
 
 describe('the endpoints of a Service', () => {
   test.each<[string, Endpoint[], string[], string[]]>([
@@ -70,14 +74,15 @@ describe('the endpoints of a Service', () => {
       slice('else', [endpoint('10.244.1.5')], ports),
     ];
     const seen = routes([service('web', spec)], slices).map((route) => [
-      route.name,
+      route.service,
+      route.port,
       route.protocol,
       route.endpoints.map(({ ip, port }) => `${ip}:${port}`),
     ]);
     expect(seen).toEqual([
-      ['default/web:dns', 'UDP', ['10.244.1.2:5353']],
-      ['default/web:http', 'TCP', ['10.244.1.2:8080', '10.244.1.3:9090']],
-      ['default/web:none', 'TCP', []],
+      ['default/web', 80, 'TCP', ['10.244.1.2:8080', '10.244.1.3:9090']],
+      ['default/web', 53, 'UDP', ['10.244.1.2:5353']],
+      ['default/web', 1, 'TCP', []],
     ]);
   });
 });
@@ -135,18 +140,13 @@ describe('the Service default/kubernetes', () => {
   test('leads to the minion itself, whatever its slices say', () => {
     const apiServer = { ip: '10.96.0.1', port: 40123 };
     const slices = [slice('kubernetes', [endpoint('192.0.2.1')])];
-    const [route] = translate({ services: [api()], slices, nodeName: 'here', apiServer });
+    const [route] = translate(api(), slices, { nodeName: 'here', apiServer });
     expect(route).toMatchObject({ addresses: ['10.96.0.1'], port: 443, endpoints: [{ ...apiServer, local: true }] });
   });
 
   test('of another namespace is like any other', () => {
     const other = { ...api(), metadata: { ...api().metadata, namespace: 'elsewhere' } };
-    const [route] = translate({
-      services: [other],
-      slices: [],
-      nodeName: 'here',
-      apiServer: { ip: '10.96.0.1', port: 40123 },
-    });
+    const [route] = translate(other, [], { nodeName: 'here', apiServer: { ip: '10.96.0.1', port: 40123 } });
     expect(route?.endpoints).toEqual([]);
   });
 });
