@@ -3,10 +3,13 @@
  * asserted: machines are noisy, and a number by itself says little. How to read it: `README.md`.
  */
 import { cost } from './cost.ts';
+import { dns } from './dns.ts';
+import { edge } from './edge.ts';
 import { list } from './list.ts';
 import { podStart } from './pod-start.ts';
 import type { Bench, BenchRow } from './row.ts';
 import { scheduling } from './scheduling.ts';
+import { services } from './services.ts';
 import { start } from './start.ts';
 import { statuses } from './statuses.ts';
 import { throughput } from './throughput.ts';
@@ -18,6 +21,9 @@ const BENCHES: Record<string, Bench> = {
   watch,
   statuses,
   scheduling,
+  services,
+  dns,
+  edge,
   start,
   cost,
   'pod-start': podStart,

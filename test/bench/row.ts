@@ -6,6 +6,13 @@ export interface Goal {
   met: boolean;
 }
 
+/** The figure by which a later run tells whether the machine is as it was. */
+export interface Measured {
+  /** Its key in `baselines.json`. */
+  name: string;
+  value: number;
+}
+
 export interface BenchRow {
   what: string;
   ours: string;
@@ -14,6 +21,8 @@ export interface BenchRow {
   ratio?: number;
   /** Undefined: printed to be known, not to be reached. */
   goal?: Goal;
+  /** Undefined: the baseline is no measurement of this machine (a plan's quota, a published figure), so it cannot be off. */
+  measured?: Measured | undefined;
 }
 
 /** A named measurement. It starts what it needs and removes it again. */
