@@ -21,22 +21,30 @@ export function equalJson(a: unknown, b: unknown): boolean {
   return keys.every((key) => Object.hasOwn(right, key) && equalJson(left[key], right[key]));
 }
 
+/** One text for all values that `equalJson` takes for the same: to look values up instead of comparing each with each. */
+export function identityOf(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(identityOf).join()}]`;
+  if (!isMap(value)) return JSON.stringify(value) ?? '';
+  const keys = Object.keys(value).filter((key) => value[key] !== undefined);
+  return `{${keys
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${identityOf(value[key])}`)
+    .join()}}`;
+}
+
 /** Several times as fast as structuredClone, which also asks what JSON never is. */
 export function copyJson<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(copyJson) as T;
   const copy: JsonMap = {};
-  for (const key of Object.keys(value)) {
-    const each = copyJson((value as JsonMap)[key]);
-    if (key === '__proto__') setKey(copy, key, each);
-    else copy[key] = each;
-  }
+  for (const key of Object.keys(value)) setKey(copy, key, copyJson((value as JsonMap)[key]));
   return copy as T;
 }
 
 /** Sets a key that may be called `__proto__`, as any other. */
 export function setKey(map: JsonMap, key: string, value: unknown): void {
-  Object.defineProperty(map, key, { value, writable: true, enumerable: true, configurable: true });
+  if (key !== '__proto__') map[key] = value;
+  else Object.defineProperty(map, key, { value, writable: true, enumerable: true, configurable: true });
 }
 
 export const ownValue = (map: JsonMap, key: string): unknown => (Object.hasOwn(map, key) ? map[key] : undefined);

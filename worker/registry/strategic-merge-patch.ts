@@ -5,7 +5,7 @@
  */
 import { badRequest } from '../../shared/errors.ts';
 import { childSchema, mergeRule, type Schema } from '../resources/schemas.ts';
-import { copyJson, equalJson, isMap, type JsonMap, ownValue, setKey } from './json.ts';
+import { copyJson, identityOf, isMap, type JsonMap, ownValue, setKey } from './json.ts';
 
 const DIRECTIVE = '$patch';
 const RETAIN = '$retainKeys';
@@ -35,12 +35,12 @@ function mergeMap(original: JsonMap, patch: JsonMap, schema: Shape): JsonMap {
     if (key.startsWith(DELETE_FROM)) {
       const field = key.slice(DELETE_FROM.length);
       const list = ownValue(merged, field);
-      const gone = listOf(patch[key], key);
+      const gone = new Set(listOf(patch[key], key).map(identityOf));
       if (Array.isArray(list)) {
         setKey(
           merged,
           field,
-          list.filter((each) => !gone.some((value) => equalJson(value, each))),
+          list.filter((each) => !gone.has(identityOf(each))),
         );
       }
       continue;
@@ -65,10 +65,10 @@ function mergeMap(original: JsonMap, patch: JsonMap, schema: Shape): JsonMap {
 function retained(original: JsonMap, patch: JsonMap): JsonMap {
   const keys = ownValue(patch, RETAIN);
   if (keys === undefined) return { ...original };
-  const kept = listOf(keys, RETAIN);
-  const stray = Object.keys(patch).find((key) => !key.startsWith('$') && patch[key] !== null && !kept.includes(key));
+  const kept = new Set(listOf(keys, RETAIN));
+  const stray = Object.keys(patch).find((key) => !key.startsWith('$') && patch[key] !== null && !kept.has(key));
   if (stray !== undefined) throw badRequest('invalid patch format of retainKeys');
-  return Object.fromEntries(Object.entries(original).filter(([key]) => kept.includes(key)));
+  return Object.fromEntries(Object.entries(original).filter(([key]) => kept.has(key)));
 }
 
 function mergeField(merged: JsonMap, key: string, value: unknown, patch: JsonMap, schema: Shape): void {
@@ -99,48 +99,77 @@ function mergeList(original: unknown[], patch: unknown[], element: Shape, mergeK
       .map((each) => withoutDirectives(each));
   }
   if (mergeKey === undefined || patch.every((each) => !isMap(each))) {
-    const added = patch.filter((each, index) => {
-      const earlier = [...original, ...patch.slice(0, index)];
-      return !earlier.some((known) => equalJson(known, each));
+    const known = new Set(original.map(identityOf));
+    const added = patch.filter((each) => {
+      const identity = identityOf(each);
+      const isNew = !known.has(identity);
+      known.add(identity);
+      return isNew;
     });
     return [...original, ...copyJson(added)];
   }
-  let merged = [...original];
+  return mergeKeyed(original, patch, element, mergeKey);
+}
+
+/** Items are looked up by their key; one that is deleted leaves a gap until the end. */
+function mergeKeyed(original: unknown[], patch: unknown[], element: Shape, mergeKey: string): unknown[] {
+  const merged: unknown[] = [...original];
+  const places = new Map<string, number[]>();
+  const add = (item: unknown, at: number): void => {
+    const key = isMap(item) ? ownValue(item, mergeKey) : undefined;
+    if (key === undefined) return;
+    const identity = identityOf(key);
+    const known = places.get(identity);
+    if (known === undefined) places.set(identity, [at]);
+    else known.push(at);
+  };
+  for (const [at, item] of original.entries()) add(item, at);
   for (const each of patch) {
     if (!isMap(each)) throw badRequest('Invalid JSON document');
     const keyValue = ownValue(each, mergeKey);
     if (keyValue === undefined) {
       throw badRequest(`map: ${JSON.stringify(each)} does not contain declared merge key: ${mergeKey}`);
     }
-    const isSame = (known: unknown) => isMap(known) && equalJson(ownValue(known, mergeKey), keyValue);
-    const directive = ownValue(each, DIRECTIVE);
-    if (directive === 'delete') {
-      merged = merged.filter((known) => !isSame(known));
-      continue;
-    }
-    const at = merged.findIndex(isSame);
-    if (at === -1) merged.push(mergeMap({}, each, element));
-    else merged[at] = mergeMap(merged[at] as JsonMap, each, element);
+    const identity = identityOf(keyValue);
+    const same = places.get(identity) ?? [];
+    if (ownValue(each, DIRECTIVE) === 'delete') {
+      for (const at of same) merged[at] = undefined;
+      places.delete(identity);
+    } else if (same[0] === undefined) {
+      const item = mergeMap({}, each, element);
+      add(item, merged.length);
+      merged.push(item);
+    } else merged[same[0]] = mergeMap(merged[same[0]] as JsonMap, each, element);
   }
-  return merged;
+  return merged.filter((each) => each !== undefined);
 }
 
 /** Items in the patch's order; those only the server has keep their place before what followed them. */
 function ordered(list: unknown[], order: unknown[], before: unknown[], mergeKey: string | undefined): unknown[] {
-  const keyOf = (each: unknown) => (mergeKey !== undefined && isMap(each) ? ownValue(each, mergeKey) : each);
-  const place = (among: unknown[], each: unknown) => among.findIndex((known) => equalJson(keyOf(known), keyOf(each)));
-  const named = list.filter((each) => place(order, each) !== -1).sort((a, b) => place(order, a) - place(order, b));
-  const others = list.filter((each) => place(order, each) === -1);
+  const keyOf = (each: unknown) => identityOf(mergeKey !== undefined && isMap(each) ? ownValue(each, mergeKey) : each);
+  /** Where each key stands first. */
+  const placesIn = (items: unknown[]) =>
+    new Map(items.map((each, at): [string, number] => [keyOf(each), at]).reverse());
+  const [wanted, server] = [placesIn(order), placesIn(before)];
+  const items = list.map((value) => {
+    const key = keyOf(value);
+    return { value, wantedAt: wanted.get(key), serverAt: server.get(key) };
+  });
+  const named = items
+    .filter(({ wantedAt }) => wantedAt !== undefined)
+    .sort((a, b) => (a.wantedAt ?? 0) - (b.wantedAt ?? 0));
+  const others = items.filter(({ wantedAt }) => wantedAt === undefined);
   const result: unknown[] = [];
-  while (named.length > 0 || others.length > 0) {
-    const [left, right] = [others[0], named[0]];
-    if (left === undefined) result.push(named.shift());
-    else if (right === undefined) result.push(others.shift());
-    else {
-      const [leftAt, rightAt] = [place(before, left), place(before, right)];
-      const serverFirst = leftAt !== -1 && rightAt !== -1 && leftAt < rightAt;
-      result.push(serverFirst ? others.shift() : named.shift());
-    }
+  let [nextNamed, nextOther] = [0, 0];
+  while (result.length < items.length) {
+    const [left, right] = [others[nextOther], named[nextNamed]];
+    const leftFirst =
+      left !== undefined &&
+      (right === undefined ||
+        (left.serverAt !== undefined && right.serverAt !== undefined && left.serverAt < right.serverAt));
+    result.push(leftFirst ? left.value : right?.value);
+    if (leftFirst) nextOther++;
+    else nextNamed++;
   }
   return result;
 }

@@ -41,6 +41,22 @@ test.each<[string, unknown]>([
   expect(({} as { polluted?: number }).polluted).toBeUndefined();
 });
 
+test('copies may add up to three MiB, and nothing may nest deeper than what can be sent', () => {
+  const document = { a: 'x'.repeat(1024 * 1024) };
+  const copies = (count: number) =>
+    Array.from({ length: count }, (_, at) => ({ op: 'copy', from: '/a', path: `/c${at}` }));
+  expect(Object.keys(applyJsonPatch(document, copies(2)))).toEqual(['a', 'c0', 'c1']);
+  expect(() => applyJsonPatch(document, copies(3))).toThrow('the server rejected our request');
+  const wrap = [
+    { op: 'move', from: '/a', path: '/kept' },
+    { op: 'add', path: '/a', value: {} },
+    { op: 'move', from: '/kept', path: '/a/below' },
+  ];
+  const nested = (times: number) => applyJsonPatch({ a: {} }, Array.from({ length: times }, () => wrap).flat());
+  expect(() => nested(190)).not.toThrow();
+  expect(() => nested(210)).toThrow('the server rejected our request');
+});
+
 test.each<[JsonMap, JsonMap, JsonMap]>([
   [{ a: 'b' }, { a: 'c' }, { a: 'c' }],
   [{ a: 'b' }, { b: 'c' }, { a: 'b', b: 'c' }],

@@ -101,6 +101,27 @@ export function parseFields(fields: unknown): FieldSet {
 
 const owns = (fields: FieldsV1): boolean => '.' in fields || Object.keys(fields).length === 0;
 
+/** Whether this can be read: objects all the way down, list items and set members named by JSON. */
+export function areFields(fields: unknown): boolean {
+  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) return false;
+  return Object.entries(fields).every(
+    ([element, below]) => (element === '.' || isElement(element)) && areFields(below),
+  );
+}
+
+function isElement(element: string): boolean {
+  const rest = element.slice(2);
+  if (element.startsWith('i:')) return /^-?\d+$/.test(rest);
+  if (!element.startsWith('k:') && !element.startsWith('v:')) return element[1] === ':';
+  try {
+    const value: unknown = JSON.parse(rest);
+    return element.startsWith('v:') || (typeof value === 'object' && value !== null && !Array.isArray(value));
+  } catch (error) {
+    if (error instanceof SyntaxError) return false;
+    throw error;
+  }
+}
+
 /** Whether every member of the set is in these FieldsV1: asked without reading them whole. */
 export function holds(fields: unknown, set: FieldSet): boolean {
   const here = fields as FieldsV1;

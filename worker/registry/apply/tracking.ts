@@ -9,6 +9,7 @@ import { schemaOf } from '../../resources/catalog.ts';
 import type { ResourceDefinition } from '../../resources/definition.ts';
 import type { Schema } from '../../resources/schemas.ts';
 import type { Session } from '../session.ts';
+import { areFields } from './field-set.ts';
 import { type Manager, trackUpdate, type WriteScope } from './managed-fields.ts';
 import { typeOfSchema } from './schema-types.ts';
 import type { JsonMap } from './typed.ts';
@@ -43,7 +44,7 @@ export function writeScope(
 /** POST: the writer owns what it wrote and what was filled in for it. */
 export function trackCreate(session: Session, definition: ResourceDefinition, draft: Draft<KubeObject>): void {
   const given = draft.metadata.managedFields ?? [];
-  const entries = isReset(given) ? [] : given;
+  const entries = isReset(given) || !areReadable(given) ? [] : given;
   const scope = writeScope(session, definition, 'Update', '');
   const object = { ...draft } as unknown as JsonMap;
   // Kubernetes: what this path resets is nobody's.
@@ -97,7 +98,7 @@ export function trackChange(
     metadata.managedFields = [];
     return;
   }
-  const entries = given ?? live;
+  const entries = given !== undefined && areReadable(given) ? given : live;
   metadata.managedFields =
     entries.length === 0
       ? []
@@ -108,6 +109,9 @@ export function trackChange(
           entries,
         );
 }
+
+/** Kubernetes: entries of which one cannot be read count as if none had been sent. */
+const areReadable = (entries: Entries): boolean => entries.every((entry) => areFields(entry.fieldsV1 ?? {}));
 
 /** Kubernetes: `managedFields: []` and `[{}]` mean "forget who owns what"; null and nothing mean "as it was". */
 const isReset = (entries: Entries): boolean => entries.every((entry) => Object.keys(entry).length === 0);

@@ -3,6 +3,7 @@
  * value without some fields. Types are asked for through `TypeOf`, so built-in kinds and CRDs are walked alike.
  * Source: structured-merge-diff, typed/{tofieldset,compare,merge,remove}.go
  */
+import { setKey } from '../json.ts';
 import { EMPTY, type FieldSet, isEmpty, LEAF, node } from './field-set.ts';
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -141,8 +142,10 @@ export function merge(type: TypeOf, under: Json | undefined, over: Json | undefi
   const shape = shapeOf(type, over);
   if (shape.form === 'map' && isMap(over) && isMap(under)) {
     const merged: JsonMap = { ...under };
-    for (const [key, value] of Object.entries(over))
-      merged[key] = merge(shape.field(key).type, under[key], value) as Json;
+    for (const [key, value] of Object.entries(over)) {
+      const below = Object.hasOwn(under, key) ? under[key] : undefined;
+      setKey(merged, key, merge(shape.field(key).type, below, value));
+    }
     return merged;
   }
   if ((shape.form === 'list-map' || shape.form === 'list-set') && Array.isArray(under) && Array.isArray(over)) {
@@ -158,16 +161,19 @@ export function merge(type: TypeOf, under: Json | undefined, over: Json | undefi
 function mergeItems(type: TypeOf, under: Map<string, Json>, over: Map<string, Json>): Json[] {
   const result: Json[] = [];
   const waiting = [...over.keys()];
+  const places = new Map(waiting.map((element, at) => [element, at]));
+  let next = 0;
   const take = (element: string) => result.push(merge(type, under.get(element), over.get(element)) as Json);
+  const takeBefore = (end: number) => {
+    for (const element of waiting.slice(next, end)) take(element);
+    next = Math.max(next, end);
+  };
   for (const element of under.keys()) {
-    if (!over.has(element)) {
-      take(element);
-      continue;
-    }
-    const at = waiting.indexOf(element);
-    for (const each of waiting.splice(0, at + 1)) take(each);
+    const at = places.get(element);
+    if (at === undefined) take(element);
+    else takeBefore(at + 1);
   }
-  for (const element of waiting) take(element);
+  takeBefore(waiting.length);
   return result;
 }
 
@@ -181,7 +187,7 @@ export function remove(type: TypeOf, value: Json, set: FieldSet): Json | undefin
     for (const [key, part] of Object.entries(value as JsonMap)) {
       const below = set.children.get(`f:${key}`);
       const left = below === undefined ? part : remove(shape.field(key).type, part, below);
-      if (left !== undefined) kept[key] = left;
+      if (left !== undefined) setKey(kept, key, left);
     }
     return Object.keys(kept).length === 0 && Object.keys(value as JsonMap).length > 0 ? undefined : kept;
   }

@@ -335,6 +335,23 @@ describe('apply', () => {
     expect([error.code, error.message]).toEqual([code, expect.stringContaining(message)]);
   });
 
+  test.each([
+    ['a field that is no object', { 'f:data': null }],
+    ['a list item whose key is no JSON', { 'f:data': { 'k:{': {} } }],
+    ['an element of no kind', { data: {} }],
+  ])('managed fields that cannot be read count as if they had not been sent: %s', (_what, fieldsV1) => {
+    const map = client('configmaps', 'a');
+    const entry = { manager: 'x', operation: 'Update', apiVersion: 'v1', fieldsType: 'FieldsV1', fieldsV1 };
+    map.create('one', configMap({ key: '1' }, { managedFields: [entry] }));
+    expect(map.read().metadata.managedFields?.map(({ manager }) => manager)).toEqual(['one']);
+    map.put('two', (object) => {
+      object.data.more = '1';
+      object.metadata.managedFields = [entry] as never;
+    });
+    expect(map.owned('one')).toEqual({ 'f:data': { '.': {}, 'f:key': {} } });
+    expect(map.owned('two')).toEqual({ 'f:data': { 'f:more': {} } });
+  });
+
   test('takes over from kubectl’s own apply: what was applied last is no conflict, and the annotation follows', () => {
     const key = 'kubectl.kubernetes.io/last-applied-configuration';
     const map = client('configmaps', 'a');
