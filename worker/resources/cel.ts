@@ -337,7 +337,7 @@ const restored = (text: string): string => text.replace(/\w+/g, (word) => ORIGIN
 /** cel-go's form: the place, the message, the line and a pointer into it. */
 function located(message: string, at: { start: number } | undefined, expression: string): string {
   const start = Math.min(at?.start ?? 0, expression.length);
-  const lineStart = expression.lastIndexOf('\n', start - 1) + 1;
+  const lineStart = expression.slice(0, start).lastIndexOf('\n') + 1;
   const lineEnd = expression.indexOf('\n', start);
   const line = expression.slice(lineStart, lineEnd === -1 ? undefined : lineEnd);
   const lineNumber = expression.slice(0, start).split('\n').length;

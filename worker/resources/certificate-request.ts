@@ -3,7 +3,7 @@
  * Synchronous, because validation and the signing controller are; `@peculiar/x509` is not.
  * Source: RFC 2986, RFC 7468
  */
-import { decodeBase64 } from './base64.ts';
+import { base64ErrorAt, decodeBase64 } from './base64.ts';
 
 /** One DER element of a definite length. */
 export interface Element {
@@ -79,7 +79,9 @@ const PEM = /^\s*-----BEGIN ([A-Z0-9 ]+)-----\r?\n([A-Za-z0-9+/=\s]*)-----END \1
 export function pemBlock(text: string): { label: string; bytes: Uint8Array } | undefined {
   const [, label, body] = PEM.exec(text) ?? [];
   if (label === undefined || body === undefined) return undefined;
-  return { label, bytes: decodeBase64(body.replace(/\s/g, '')) };
+  const base64 = body.replace(/\s/g, '');
+  // As Go's pem.Decode: a block whose bytes cannot be read is none.
+  return base64ErrorAt(base64) === undefined ? { label, bytes: decodeBase64(base64) } : undefined;
 }
 
 const COMMON_NAME = '2.5.4.3';

@@ -24,12 +24,15 @@ const DESCRIPTORS: Readonly<Record<string, string>> = {
 const FIELD = /^(?:[\d*?,/-]|\b(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC|SUN|MON|TUE|WED|THU|FRI|SAT)\b)+$/i;
 const UNITS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000 };
 
+/** Go's durations are nanoseconds in 63 bits: some 292 years. */
+const MAX_INTERVAL_MS = 2 ** 63 / 1e6;
+
 /** `1h30m` as Go's ParseDuration reads it, in whole seconds and at least one; undefined when it cannot be read. */
 function parseInterval(text: string): number | undefined {
   if (!/^(\d+(\.\d+)?[hms])+$/.test(text)) return undefined;
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)([hms])/g)];
   const ms = parts.reduce((total, [, amount, unit]) => total + Number(amount) * (UNITS[unit ?? ''] ?? 0), 0);
-  return Math.max(1000, Math.floor(ms / 1000) * 1000);
+  return ms < MAX_INTERVAL_MS ? Math.max(1000, Math.floor(ms / 1000) * 1000) : undefined;
 }
 
 /** @throws Error whose message says what is wrong with the schedule. */

@@ -217,27 +217,39 @@ function follow(steps: readonly Step[], from: readonly unknown[], root: unknown,
   return found;
 }
 
-function stepFrom(step: Step, value: unknown, root: unknown, visit: { left: number }): unknown[] {
+/** One after the other, so that whoever has seen enough can leave. */
+function* stepFrom(step: Step, value: unknown, root: unknown, visit: { left: number }): Generator<unknown> {
   switch (step.kind) {
     case 'field':
-      return isRecord(value) && Object.hasOwn(value, step.name) ? [value[step.name]] : [];
+      if (isRecord(value) && Object.hasOwn(value, step.name)) yield value[step.name];
+      return;
     case 'index': {
       const at = Array.isArray(value) ? (step.index < 0 ? value.length + step.index : step.index) : -1;
-      return Array.isArray(value) && at >= 0 && at < value.length ? [value[at]] : [];
+      if (Array.isArray(value) && at >= 0 && at < value.length) yield value[at];
+      return;
     }
     case 'slice': {
-      if (!Array.isArray(value)) return [];
+      if (!Array.isArray(value)) return;
       const part = value.slice(step.from, step.to);
-      return part.filter((_, index) => index % step.step === 0);
+      for (let at = 0; at < part.length; at += step.step) yield part[at];
+      return;
     }
     case 'all':
-      return Array.isArray(value) ? value : isRecord(value) ? Object.values(value) : [];
+      if (Array.isArray(value)) yield* value;
+      else if (isRecord(value)) yield* Object.values(value);
+      return;
     case 'descend':
-      return descend(step.name, value, visit);
+      yield* descend(step.name, value, visit);
+      return;
     case 'filter':
-      return Array.isArray(value) ? value.filter((each) => holds(step, each, root, visit)) : [];
+      if (!Array.isArray(value)) return;
+      for (const each of value) {
+        if (visit.left <= 0) return;
+        if (holds(step, each, root, visit)) yield each;
+      }
+      return;
     case 'union':
-      return step.steps.flatMap((each) => stepFrom(each, value, root, visit));
+      for (const each of step.steps) yield* stepFrom(each, value, root, visit);
   }
 }
 
@@ -248,7 +260,8 @@ function descend(name: string, value: unknown, visit: { left: number }): unknown
     if (visit.left-- <= 0) return [];
     const at = pending[next];
     if (isRecord(at) && Object.hasOwn(at, name)) found.push(at[name]);
-    if (typeof at === 'object' && at !== null) pending.push(...Object.values(at));
+    // Not spread: a list may be longer than a call has room for arguments.
+    if (typeof at === 'object' && at !== null) for (const each of Object.values(at)) pending.push(each);
   }
   return found;
 }

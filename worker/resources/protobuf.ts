@@ -6,6 +6,7 @@
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { encodeBase64 } from './base64.ts';
 import type { JsonObject } from './definition.ts';
+import { scanJson } from './json-scan.ts';
 import { definition, type Schema, type WireField } from './schemas.ts';
 
 export class ProtobufError extends Error {}
@@ -250,7 +251,10 @@ function readRaw(bytes: Uint8Array): unknown {
   }
   if (raw === undefined || raw.length === 0) return undefined;
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(raw));
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(raw);
+    // Reads it without recursion: what nests too deeply must not reach what recurses.
+    scanJson(text);
+    return JSON.parse(text);
   } catch (error) {
     throw new ProtobufError(`embedded JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
