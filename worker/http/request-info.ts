@@ -55,6 +55,14 @@ function decodePath(path: string): string {
   }
 }
 
+/** Without the slashes around it. Not by a pattern, which would begin anew at every slash of a long row of them. */
+function segmentsOf(path: string): string[] {
+  let [start, end] = [0, path.length];
+  while (path[start] === '/') start++;
+  while (end > start && path[end - 1] === '/') end--;
+  return path.slice(start, end).split('/');
+}
+
 /** @throws StatusError 400 for an escape that is none, or a name that cannot be a path segment; 404 for empty segments. */
 export function parseRequestInfo(method: string, rawPath: string, query: string): RequestInfo {
   const path = decodePath(rawPath);
@@ -72,7 +80,7 @@ export function parseRequestInfo(method: string, rawPath: string, query: string)
     name: '',
     rest: [],
   };
-  const segments = path.replace(/^\/+|\/+$/g, '').split('/');
+  const segments = segmentsOf(path);
   const prefix = segments[0];
   if (prefix !== 'api' && prefix !== 'apis') return info;
   info.prefix = prefix;
