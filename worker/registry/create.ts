@@ -10,6 +10,7 @@ import { validateMetadata } from '../resources/metadata-validation.ts';
 import { admit, admitValid } from './admit.ts';
 import { trackCreate } from './apply/tracking.ts';
 import { commit, readCurrent, type Written } from './commit.ts';
+import { fillIn } from './fill-in.ts';
 import { settleNamespace } from './metadata.ts';
 import { allocateServiceAddresses } from './service-addresses.ts';
 import type { Session } from './session.ts';
@@ -35,11 +36,11 @@ export function create(
   const { identity } = definition;
   const draft = startMetadata(session, definition, namespace, incoming);
   if (options.name !== undefined) draft.metadata.name = options.name;
-  definition.default?.(draft);
+  fillIn(definition, draft);
   if (options.managedFields === undefined) trackCreate(session, definition, draft);
   else draft.metadata.managedFields = options.managedFields;
   admit(session, { operation: 'CREATE', definition, namespace, name: draft.metadata.name ?? '', draft });
-  definition.default?.(draft);
+  fillIn(definition, draft);
   settleName(session, definition, draft);
   // Only now: a Job's labels carry its name, which may have been generated.
   definition.prepareCreate?.(draft, { nowMs: session.transaction.nowMs, random: session.parts.random });

@@ -19,6 +19,7 @@ import { admit, admitValid } from './admit.ts';
 import { trackChange } from './apply/tracking.ts';
 import { type Current, commit, readCurrent, remove, requireRevision, type Written } from './commit.ts';
 import { create } from './create.ts';
+import { fillIn } from './fill-in.ts';
 import { isHeld } from './finalizers.ts';
 import { copyJson } from './json.ts';
 import { requireName, sameDesiredState, sameObject, settleNamespace } from './metadata.ts';
@@ -65,7 +66,7 @@ export function update(
   requirePreconditions(definition, metadata, current);
   const { subresource = '' } = options;
   const rules = partRulesOf(definition, subresource);
-  if (rules !== undefined) definition.default?.(incoming);
+  if (rules !== undefined) fillIn(definition, incoming);
   const context = { nowMs: session.transaction.nowMs, random: session.parts.random };
   const composed =
     subresource === 'status' || subresource === 'approval'
@@ -180,7 +181,7 @@ function write(
   const { identity } = definition;
   const { name, namespace = '' } = current.object.metadata;
   const stored = current.object;
-  if (subresource === '') definition.default?.(draft);
+  if (subresource === '') fillIn(definition, draft);
   if (options.managedFields === undefined) trackChange(session, definition, draft, stored, trackedAs);
   else draft.metadata.managedFields = options.managedFields;
   if (subresource === '') {

@@ -15,6 +15,7 @@ import { schemaOf } from '../resources/catalog.ts';
 import { CelCompileError, CelCostError, CelEvaluationError } from '../resources/cel.ts';
 import type { JsonObject } from '../resources/definition.ts';
 import { checkFields } from '../resources/fields.ts';
+import { fillIn } from './fill-in.ts';
 import { applyJsonPatch } from './json-patch.ts';
 import type { Session } from './session.ts';
 import { type AdmissionResponse, questionOf, type WebhookQuestion, WebhooksNeeded } from './webhook-journal.ts';
@@ -108,7 +109,7 @@ function takePatched({ definition, asked }: Admission, draft: KubeObject, object
   const target = draft as unknown as JsonObject;
   for (const key of Object.keys(target)) delete target[key];
   Object.assign(target, next);
-  definition.default?.(draft);
+  fillIn(definition, draft);
 }
 
 const present = (fields: JsonObject): JsonObject =>

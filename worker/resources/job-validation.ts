@@ -234,9 +234,9 @@ export function validateJobName(name: string, spec: Partial<JobSpec>): StatusCau
 const IMMUTABLE = 'field is immutable';
 
 /** Kubernetes: where the pods of a job that has not started run can still be decided (KEP-2926). */
-function withoutPlacement(spec: JobSpec): unknown {
-  const { metadata, spec: pod } = spec.template;
-  const { affinity: _a, nodeSelector: _n, tolerations: _t, ...rest } = pod;
+function withoutPlacement({ template }: Partial<JobSpec>): unknown {
+  const { metadata, spec: pod } = template ?? {};
+  const { affinity: _a, nodeSelector: _n, tolerations: _t, ...rest } = pod ?? {};
   const { schedulingGates: _g, ...bare } = rest as typeof rest & { schedulingGates?: unknown };
   const { labels: _l, annotations: _o, ...others } = metadata ?? {};
   return { metadata: others, spec: bare };

@@ -14,6 +14,8 @@ const LISTS = ['max', 'min', 'default', 'defaultRequest', 'maxLimitRequestRatio'
 
 function applyDefaults(draft: Draft<LimitRange>): void {
   for (const item of draft.spec?.limits ?? []) {
+    // Required, which validation says: what reads it before must find one.
+    item.type ??= '';
     if (item.type !== 'Container') continue;
     const limits = { ...item.max, ...item.default };
     if (Object.keys(limits).length > 0) item.default = limits;

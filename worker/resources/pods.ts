@@ -89,6 +89,8 @@ export const PODS_DEFINITION: ResourceDefinition<Pod> = {
   unconditionalUpdate: true,
   default(draft) {
     draft.spec ??= { containers: [] };
+    // Required, which validation says: what counts containers before must find none.
+    draft.spec.containers ??= [];
     defaultPod(draft.spec);
   },
   prepareCreate(draft) {

@@ -50,7 +50,9 @@ function validateRule(rule: PolicyRule, field: string, namespaced: boolean): Sta
 type Binding = RoleBinding | ClusterRoleBinding;
 
 export function defaultBinding(draft: Draft<Binding>): void {
-  if (draft.roleRef !== undefined && !draft.roleRef.apiGroup) draft.roleRef.apiGroup = RBAC_GROUP;
+  // Required, which validation says: what compares it before must find one.
+  draft.roleRef ??= { apiGroup: RBAC_GROUP, name: '' } as RoleRef;
+  if (!draft.roleRef.apiGroup) draft.roleRef.apiGroup = RBAC_GROUP;
   for (const subject of draft.subjects ?? []) {
     if (!subject.apiGroup && (subject.kind === 'User' || subject.kind === 'Group')) subject.apiGroup = RBAC_GROUP;
   }

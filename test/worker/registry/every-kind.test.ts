@@ -4,11 +4,13 @@
  */
 import { describe, expect, test } from 'vitest';
 import { apiVersionOf, groupResourceOf, type KubeObject } from '../../../shared/api/meta.ts';
+import { StatusError } from '../../../shared/errors.ts';
 import { create } from '../../../worker/registry/create.ts';
 import { deleteCollection, deleteObject } from '../../../worker/registry/delete.ts';
 import { columnDefinitions, tableRow } from '../../../worker/registry/table.ts';
 import { update } from '../../../worker/registry/update.ts';
 import { catalogOf, schemaOf } from '../../../worker/resources/catalog.ts';
+import { decodeBody } from '../../../worker/resources/decode.ts';
 import type { JsonObject, ResourceDefinition } from '../../../worker/resources/definition.ts';
 import { checkFields } from '../../../worker/resources/fields.ts';
 import { SYSTEM, type TestCluster, testCluster } from '../../support/cluster.ts';
@@ -56,6 +58,21 @@ function world(definition: ResourceDefinition) {
   };
 }
 
+/** The value with one part of it, however deep, left out or empty. */
+function* lacking(value: unknown): Generator<unknown> {
+  if (typeof value === 'string') yield '';
+  if (typeof value !== 'object' || value === null) return;
+  yield Array.isArray(value) ? [] : {};
+  for (const [key, each] of Object.entries(value)) {
+    for (const part of [undefined, ...lacking(each)]) {
+      if (Array.isArray(value)) {
+        const items = value.with(Number(key), part).filter((item) => item !== undefined);
+        if (part !== undefined) yield items;
+      } else yield { ...value, [key]: part };
+    }
+  }
+}
+
 describe.each(stored.map((each) => [groupResourceOf(each.identity), each] as const))('%s', (_key, definition) => {
   test('are created, found, written again unchanged, changed and deleted', () => {
     const { cluster, key, namespace, name, make, read, write } = world(definition);
@@ -84,6 +101,55 @@ describe.each(stored.map((each) => [groupResourceOf(each.identity), each] as con
     });
     // A namespace goes when its content has; a definition when its objects have.
     expect(gone || read()?.metadata.deletionTimestamp !== undefined || read() === undefined).toBe(true);
+  });
+
+  test('of which nothing is said are stored with an empty spec, or refused', () => {
+    const { cluster, key, namespace, name, make } = world(definition);
+    const { identity } = definition;
+    const empty = () => ({ apiVersion: apiVersionOf(identity), kind: identity.kind, metadata: { name } }) as Loose;
+    const refused = (body: () => unknown): boolean => {
+      try {
+        body();
+        return false;
+      } catch (error) {
+        if (error instanceof StatusError && error.code < 500) return true;
+        throw error;
+      }
+    };
+    const hasSpec = schemaOf(definition).fields?.has('spec') ?? false;
+    if (!refused(() => cluster.as(SYSTEM, (session) => create(session, definition, namespace, empty())))) {
+      expect('spec' in (cluster.stored<Loose>(key, namespace, name) ?? {})).toBe(hasSpec);
+    } else make();
+    refused(() => cluster.as(SYSTEM, (session) => update(session, definition, namespace, name, empty())));
+  });
+
+  test('in which any part is missing or empty are stored or refused, and shown', () => {
+    const { cluster, namespace, name, make, draft } = world(definition);
+    make();
+    const { metadata, ...rest } = draft();
+    const faults: string[] = [];
+    const attempt = (what: string, given: Loose, body: (object: Loose) => Loose) => {
+      const { object } = decodeBody(new TextEncoder().encode(JSON.stringify(given)), 'application/json', definition);
+      try {
+        checkFields(schemaOf(definition), object);
+        tableRow(definition, body(object as unknown as Loose), 'Metadata', 0);
+      } catch (error) {
+        if (error instanceof StatusError && error.code < 500) return;
+        faults.push(`${what} ${JSON.stringify(given)}: ${error instanceof Error ? error.stack?.slice(0, 300) : error}`);
+      }
+    };
+    let count = 0;
+    for (const part of lacking(rest)) {
+      const object = { ...(part as object), metadata } as Loose;
+      const other = { ...object, metadata: { ...metadata, name: `${name}-${count++}` } } as Loose;
+      attempt('create', other, (made) =>
+        cluster.as(SYSTEM, (session) => create(session, definition, namespace, made).object as Loose),
+      );
+      attempt('update', object, (changed) =>
+        cluster.as(SYSTEM, (session) => update(session, definition, namespace, name, changed).object as Loose),
+      );
+    }
+    expect(faults).toEqual([]);
   });
 
   test('are deleted as a collection, by label', () => {
