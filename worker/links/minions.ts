@@ -86,7 +86,7 @@ export class Minions {
   message(socket: WebSocket, message: string | ArrayBuffer): void {
     const link = attachmentOf(socket);
     // What comes after the last word on either side is not heard.
-    if (link === undefined || link.phase === 'left') return;
+    if (link === undefined || link.phase === 'left' || socket.readyState !== WebSocket.OPEN) return;
     try {
       this.dispatch(socket, link, parseMessage(message));
     } catch (error) {
