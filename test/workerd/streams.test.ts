@@ -229,6 +229,26 @@ test('port-forward carries kubectl’s bytes untouched, both ways', async () => 
   expect(client.messages).toEqual([Uint8Array.of(3, 2, 1)]);
 });
 
+test('port-forward ends when its client breaks the protocol, and the minion hears of it', async () => {
+  const ends: string[] = [];
+  const { api } = await clusterWithPod((stream) => {
+    stream.head({ ok: true });
+    return {
+      data: (_channel, bytes) => stream.consumed(bytes.length),
+      close: ({ error }) => ends.push(error ?? ''),
+    };
+  });
+  const tooMany = `${POD}/portforward?${'ports=80&'.repeat(129)}`;
+  const headers = { Upgrade: 'websocket', 'Sec-WebSocket-Protocol': 'v4.channel.k8s.io' };
+  expect((await api.refusal('GET', tooMany, { headers })).message).toContain('at most 128 ports');
+  const client = await upgraded(api, `${POD}/portforward?ports=80`, 'v4.base64.channel.k8s.io');
+  client.socket.send('0!!!');
+  await eventually('the client is told', () => client.closes.length > 0);
+  expect(client.closes).toEqual([1011]);
+  await eventually('the minion is told', () => ends.length > 0);
+  expect(ends).toEqual(['the client broke the protocol']);
+});
+
 describe('a public Service', () => {
   /** A Service of the default cluster, with one endpoint by hand on this minion. */
   async function published(name: string, address: string, handler: StreamHandler) {

@@ -2,7 +2,7 @@
  * pods/portforward: the bytes of kubectl's SPDY/3.1 session go to the minion untouched, which ends it; the older form names
  * its ports in the query and has two channels for each.
  */
-import { badRequest } from '../../../shared/errors.ts';
+import { badRequest, StatusError } from '../../../shared/errors.ts';
 import type { PortForwardHeader } from '../../../shared/tunnel/kinds.ts';
 import type { StreamEvents, TunnelStream } from '../../../shared/tunnel/stream.ts';
 import type { Env } from '../../env.ts';
@@ -50,11 +50,18 @@ export async function portForward(
   }
   socket.addEventListener('message', ({ data }) => {
     const message = data as ArrayBuffer | string;
-    if (!spdy) {
-      const decoded = decodeChannelMessage(protocol, message);
-      if (decoded.type === 'data') stream.write(decoded.channel, decoded.bytes);
-    } else if (typeof message !== 'string') {
-      stream.write(0, new Uint8Array(message));
+    try {
+      if (!spdy) {
+        const decoded = decodeChannelMessage(protocol, message);
+        if (decoded.type === 'data') stream.write(decoded.channel, decoded.bytes);
+      } else if (typeof message !== 'string') {
+        stream.write(0, new Uint8Array(message));
+      }
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      stream.reset('the client broke the protocol');
+      closeSocket(socket, 1011, error.message);
+      return;
     }
     if (stream.waitingBytes > PAUSE_BYTES) pause();
     if (stream.waitingBytes <= MAX_WAITING_BYTES) return;
@@ -67,12 +74,16 @@ export async function portForward(
   return response;
 }
 
+/** Two channels a port, and a channel is one byte. */
+const MAX_PORTS = 128;
+
 /** @throws StatusError 400 */
 function portsOf(query: URLSearchParams): number[] {
   const ports = query
     .getAll('ports')
     .flatMap((each) => each.split(','))
     .map(Number);
+  if (ports.length > MAX_PORTS) throw badRequest(`query parameter "ports" is invalid: at most ${MAX_PORTS} ports`);
   if (ports.length === 0) throw badRequest('query parameter "ports" is required');
   const wrong = ports.find((port) => !Number.isInteger(port) || port < 1 || port > 65535);
   if (wrong !== undefined) throw badRequest('query parameter "ports" is invalid: a port is a number from 1 to 65535');
