@@ -26,6 +26,8 @@ declare module 'spdy-transport' {
     _spdyState: {
       window: { send: WindowSide };
       parser: {
+        pendingHeader: { control: boolean; length: number } | null;
+        onFrameHead(buffer: unknown, callback: (error: Error | null, frame?: unknown) => void): void;
         parseKVs(buffer: unknown, callback: (error: Error | null, headers?: Headers) => void): void;
       };
     };
