@@ -556,7 +556,16 @@ const QUERIES: BadRow[] = [
     {},
     400,
     'BadRequest',
-    /field label not supported/,
+    '"data.a" is not a known field selector: only "metadata.name", "metadata.namespace"',
+  ],
+  [
+    'a field that pods cannot be selected by',
+    'GET',
+    '/api/v1/namespaces/default/pods?fieldSelector=spec.x%3Db',
+    {},
+    400,
+    'BadRequest',
+    'field label not supported: spec.x',
   ],
   [
     'a continue token of nobody',
@@ -619,7 +628,7 @@ const QUERIES: BadRow[] = [
     { body: { propagationPolicy: 'Orphan', orphanDependents: true } },
     422,
     'Invalid',
-    /orphanDependents and deletionPropagation cannot be both set/,
+    /^DeleteOptions\.meta\.k8s\.io "" is invalid: .*orphanDependents and deletionPropagation cannot be both set/,
   ],
   [
     'a form that cannot be written',

@@ -26,7 +26,7 @@ const POLICIES = ['Background', 'Foreground', 'Orphan'];
 
 /** @throws StatusError 422 for options that contradict themselves. */
 export function validateDeleteOptions(options: DeleteOptions): void {
-  const kind = { group: '', kind: 'DeleteOptions' };
+  const kind = { group: 'meta.k8s.io', kind: 'DeleteOptions' };
   if (options.propagationPolicy !== undefined && options.orphanDependents !== undefined) {
     throw invalid(kind, '', [
       {

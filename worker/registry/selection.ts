@@ -14,6 +14,7 @@ import {
 } from '../../shared/selectors.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
 import type { IndexEntry } from '../store/store.ts';
+import { storedSchema } from './apply/tracking.ts';
 import { fieldIndex, labelIndex } from './entries.ts';
 
 export interface Selection {
@@ -52,6 +53,14 @@ function entryValue(entries: readonly IndexEntry[], index: string): string | und
 
 const isExact = (each: Requirement): boolean => each.operator === 'in' && each.values.length === 1;
 
+/** Kubernetes: two wordings; kubectl writes before them what was looked for. */
+function unknownField(definition: ResourceDefinition, field: string): string {
+  if (definition.fields === undefined && storedSchema(definition).structural === undefined) {
+    return `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`;
+  }
+  return `field label not supported: ${field}`;
+}
+
 /** @throws StatusError 400 for a selector that cannot be read or names a field that cannot be selected by. */
 export function parseSelection(
   definition: ResourceDefinition,
@@ -62,12 +71,7 @@ export function parseSelection(
   const fields = parseFieldSelector(fieldSelector);
   const known = selectableFields(definition);
   const stray = fields.find((each) => !known.includes(each.field));
-  if (stray !== undefined) {
-    const { kind, group, version } = definition.identity;
-    throw badRequest(
-      `Unable to find ${JSON.stringify(`${group}/${version}, Resource=${definition.identity.resource}`)} that match label selector ${JSON.stringify(labelSelector)}, field selector ${JSON.stringify(fieldSelector)}: field label not supported for ${kind}: ${stray.field}`,
-    );
-  }
+  if (stray !== undefined) throw badRequest(unknownField(definition, stray.field));
   const keyFields = fields.filter((each) => KEY_FIELDS.includes(each.field));
   const entryFields = fields.filter((each) => !KEY_FIELDS.includes(each.field));
   const exactFields = entryFields.filter((each) => each.operator === '=' && each.value !== '');
