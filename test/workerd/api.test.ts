@@ -407,3 +407,14 @@ describe('who may', () => {
     expect((await ask(minion, 'secrets')).status.allowed).toBe(false);
   });
 });
+
+test('a kind on its way out says so with every answer, and what takes its place', async () => {
+  const api = new TestApi('deprecated');
+  for (const path of ['endpoints', 'endpoints/kubernetes', 'endpoints?watch=1&timeoutSeconds=1']) {
+    const answer = await api.fetch('GET', `/api/v1/namespaces/default/${path}`);
+    await answer.text();
+    expect(answer.headers.get('warning'), path).toBe(
+      '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"',
+    );
+  }
+});

@@ -12,7 +12,7 @@ import type { Decision } from '../registry/rbac/policy.ts';
 import { ANNOTATIONS_HEADER, BASE_PATH_HEADER } from '../rpc.ts';
 import type { Reader } from '../store/store.ts';
 import type { UserInfo } from '../users.ts';
-import { compressible, errorAnswer, hasApiHeaders, pageNotFound, setApiHeaders } from './answers.ts';
+import { compressible, errorAnswer, hasApiHeaders, pageNotFound, setApiHeaders, warningHeader } from './answers.ts';
 import { decisionHeader } from './audit/trail.ts';
 import { decodeUser } from './authentication.ts';
 import { attributesOf, authorize, forbiddenError } from './authorization.ts';
@@ -171,5 +171,7 @@ function onWatch(parts: ClusterParts, request: Request, info: RequestInfo): Resp
   const answer = parts.watches.accept(watch, served);
   // Events are texts that all watchers share: the Worker turns them.
   if (protobuf) answer.headers.set('content-type', PROTOBUF_WATCH_TYPE);
+  const { deprecation } = served.definition;
+  if (deprecation !== undefined) answer.headers.set('warning', warningHeader(deprecation));
   return answer;
 }

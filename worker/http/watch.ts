@@ -27,7 +27,9 @@ export async function watchAnswer(request: Request, side: WatchSide): Promise<Re
   if (answer.status !== 101 || socket === null) return answer;
   const timeoutMs = 1000 * (side.timeoutSeconds ?? Math.floor(DEFAULT_TIMEOUT_SECONDS * (1 + side.random())));
   socket.binaryType = 'arraybuffer';
-  const joined = { request, socket, frames: framesOf(answer.headers.get('content-type')), timeoutMs, side };
+  const { headers } = answer;
+  const warning = headers.get('warning');
+  const joined = { request, socket, frames: framesOf(headers.get('content-type')), warning, timeoutMs, side };
   return isUpgrade(request.headers) ? overWebSocket(joined) : overStream(joined);
 }
 
@@ -36,11 +38,13 @@ interface JoinedWatch {
   /** Of the Cluster object. */
   socket: WebSocket;
   frames: WatchFrames;
+  /** As a header; null: there is none. */
+  warning: string | null;
   timeoutMs: number;
   side: WatchSide;
 }
 
-function overStream({ request, socket, frames, timeoutMs, side }: JoinedWatch): Response {
+function overStream({ request, socket, frames, warning, timeoutMs, side }: JoinedWatch): Response {
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   let open = true;
   let finish = (_reason: string, _cancelled?: boolean) => {};
@@ -76,9 +80,8 @@ function overStream({ request, socket, frames, timeoutMs, side }: JoinedWatch): 
     { highWaterMark: MAX_WAITING_BYTES, size: (chunk) => chunk?.byteLength ?? 0 },
   );
   side.waitUntil(ended);
-  return new Response(body, {
-    headers: { 'content-type': frames.contentType, 'cache-control': 'no-cache, private, no-transform' },
-  });
+  const headers = { 'content-type': frames.contentType, 'cache-control': 'no-cache, private, no-transform' };
+  return new Response(body, { headers: warning === null ? headers : { ...headers, warning } });
 }
 
 /** One event a message, as upstream's watch over WebSocket. */

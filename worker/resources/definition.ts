@@ -83,7 +83,7 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   /** Custom resources: makes what was stored under an older schema what this one says (pruned, defaulted). */
   fromStored?(object: T): JsonObject;
 
-  /** Custom resources: told as a Warning with every answer of a version that is on its way out. */
+  /** Told as a Warning with every answer of a version that is on its way out. */
   deprecation?: string;
   /** Fills in what the author left out. Idempotent. */
   default?(draft: Draft<T>): void;

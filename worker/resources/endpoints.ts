@@ -65,6 +65,7 @@ export const ENDPOINTS_DEFINITION: ResourceDefinition<Endpoints> = {
   subresources: [],
   schema: 'io.k8s.api.core.v1.Endpoints',
   generation: false,
+  deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
   createOnUpdate: true,
   unconditionalUpdate: true,
   default: applyDefaults,
