@@ -92,6 +92,7 @@ ${OBJECT_CLASSES.map((each) => `    (name = ${text(each.binding)}, durableObject
     (name = "PUBLIC_URL", text = ${text(settings.publicUrl)}),
     (name = "API_URL", text = ${text(settings.apiUrl)}),
 ${settings.apiAddress === undefined ? '' : `    (name = "API_ADDRESS", text = ${text(settings.apiAddress)}),\n`}    (name = "CA_CERTIFICATE", text = ${embed(layout.caCertificate)}),
+    (name = "CA_KEY", text = ${embed(layout.caKey)}),
 ${settings.auditPolicy === undefined ? '' : `    (name = "AUDIT_POLICY", text = ${text(settings.auditPolicy)}),\n`}    (name = "ASSETS", service = "assets"),
   ],
 );

@@ -36,6 +36,7 @@ const worker :Workerd.Worker = (
     (name = "PUBLIC_URL", text = "http://{name}.{namespace}.localhost:8080"),
     (name = "API_URL", text = "https://127.0.0.1:6443"),
     (name = "CA_CERTIFICATE", text = embed "../pki/ca.crt"),
+    (name = "CA_KEY", text = embed "../pki/ca.key"),
     (name = "ASSETS", service = "assets"),
   ],
 );
