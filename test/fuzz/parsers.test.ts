@@ -13,11 +13,12 @@ import { REGRESSIONS } from './regressions.ts';
 import { TEXTS } from './texts.ts';
 import { workOf } from './work.ts';
 
-const ROUNDS = 1500;
-const PAIRS = 15;
+const ROUNDS = 500;
+const PAIRS = 6;
 /** Half of what reading the largest body costs is some 50 ms of a slow machine. */
 const MOST = 0.5;
-const MOST_LONG = 1;
+/** Of the largest inputs: what grows faster than its input costs hundreds. */
+const MOST_LONG = 4;
 const seed = newSeed(process.env);
 
 /** Throws for a defect; gives the work. */

@@ -86,7 +86,7 @@ export class Minions {
   message(socket: WebSocket, message: string | ArrayBuffer): void {
     const link = attachmentOf(socket);
     // What comes after the last word on either side is not heard.
-    if (link === undefined || link.phase === 'left' || socket.readyState !== WebSocket.OPEN) return;
+    if (link === undefined || link.phase === 'left') return;
     try {
       this.dispatch(socket, link, parseMessage(message));
     } catch (error) {
@@ -293,7 +293,10 @@ function attachmentOf(socket: WebSocket): Attachment | undefined {
 
 const save = (socket: WebSocket, attachment: Attachment): void => socket.serializeAttachment(attachment);
 
-const send = (socket: WebSocket, message: Welcome | Reported | Refused): void => socket.send(JSON.stringify(message));
+/** A minion's last words are heard when its end is closed already, and there is nobody to answer them. */
+function send(socket: WebSocket, message: Welcome | Reported | Refused): void {
+  if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+}
 
 function close(socket: WebSocket, code: number, reason: string): void {
   if (socket.readyState === WebSocket.CLOSED || socket.readyState === WebSocket.CLOSING) return;
