@@ -28,6 +28,7 @@ import { locateProxy } from './links/locate-proxy.ts';
 import { type AskedUsage, locateUsage } from './links/locate-usage.ts';
 import { MINION_TAG, Minions } from './links/minions.ts';
 import { Watches } from './links/watches.ts';
+import type { WebhookClient } from './links/webhook-call.ts';
 import { postToWebhook, type WebhookTransportParts } from './links/webhook-transport.ts';
 import {
   CLUSTER_HEADER,
@@ -216,6 +217,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
         for (const socket of ctx.getWebSockets(`n:${node}`)) socket.close(4002, 'silent for too long');
       },
     };
+    const log = (entry: Record<string, unknown>) => console.log(JSON.stringify({ cluster: name, ...entry }));
     const plane = createControlPlane({
       sql: objectSql(ctx.storage),
       nowMs,
@@ -230,7 +232,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
         authority: () => authorityOf(env),
       },
       liveness,
-      log: (entry) => console.log(JSON.stringify({ cluster: name, ...entry })),
+      log,
     });
     const { registry, store, catalog } = plane;
     const rounds = createNodeRounds(liveness, {
@@ -256,15 +258,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     });
     // Whoever is connected is watched over, even if the platform gave up on an alarm that failed too often.
     if (this.#alarmMs === null && ctx.getWebSockets(MINION_TAG).length > 0) rounds.arriving(nowMs());
-    const watches = new Watches({
-      sockets: ctx,
-      reader: store,
-      catalog,
-      nowMs,
-      later: (step) => void setTimeout(step, 0),
-    });
-    const keyspace = new KeyspaceWatches({ sockets: ctx, rpc: plane.keyspace });
-    const webhooks: WebhookTransportParts = {
+    const transport: WebhookTransportParts = {
       env,
       cluster: name,
       locate: ({ namespace, name: service, port }) =>
@@ -275,6 +269,20 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
         anyOf(store.list({ resource: 'nodes' }).items, ({ name: node }) => minions.connected(node))?.name,
       fetch: (url, init) => fetch(url, init),
     };
+    const webhooks: WebhookClient = {
+      newUid: () => crypto.randomUUID(),
+      post: (call) => postToWebhook(transport, call),
+    };
+    const watches = new Watches({
+      sockets: ctx,
+      reader: store,
+      catalog,
+      nowMs,
+      later: (step) => void setTimeout(step, 0),
+      webhooks,
+      log,
+    });
+    const keyspace = new KeyspaceWatches({ sockets: ctx, rpc: plane.keyspace });
     store.onCommit((changes) => {
       watches.publish(changes);
       minions.publish(changes);
@@ -293,7 +301,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
       watches,
       keyspace,
       describe: assetDescriptions(env.ASSETS),
-      webhooks: { newUid: () => crypto.randomUUID(), post: (call) => postToWebhook(webhooks, call) },
+      webhooks,
     };
     return this.#parts;
   }

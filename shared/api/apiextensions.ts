@@ -1,4 +1,5 @@
 /** `apiextensions.k8s.io/v1`: custom resources. Source: https://kubernetes.io/docs/reference/kubernetes-api/extend-resources/ */
+import type { WebhookClientConfig } from './admissionregistration.ts';
 import type { Condition, Identity, KubeObject } from './meta.ts';
 
 /** The part of JSON Schema that a structural schema may use; what is refused in one is named so that it can be refused. */
@@ -136,7 +137,7 @@ export interface CustomResourceConversion {
   strategy: string;
   webhook?: {
     conversionReviewVersions?: string[];
-    clientConfig?: { url?: string; service?: object; caBundle?: string };
+    clientConfig?: WebhookClientConfig;
   };
 }
 

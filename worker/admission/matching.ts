@@ -6,6 +6,7 @@
 import type { MatchResources, RuleWithOperations } from '../../shared/api/admissionregistration.ts';
 import type { Identity, KubeObject, LabelSelector } from '../../shared/api/meta.ts';
 import { matchesLabelSelector } from '../../shared/selectors.ts';
+import type { ResourceDefinition } from '../resources/definition.ts';
 import type { Admission } from './plugin.ts';
 
 /** Kinds that configure admission are never judged by what they configure: whoever breaks it can always repair it. */
@@ -37,14 +38,21 @@ function ruleMatches(rule: RuleWithOperations, admission: Admission, form: Ident
   );
 }
 
-/** The form of the object in which some rule speaks of it; the stored one first. Undefined: no rule does. */
+function otherForms({ identity, alsoServedAs = [], conversion }: ResourceDefinition): Identity[] {
+  if (conversion === undefined) return alsoServedAs.map((each) => each.identity);
+  return [...conversion.versions.values()]
+    .filter((each) => each.served && each.definition.identity.version !== identity.version)
+    .map((each) => each.definition.identity);
+}
+
+/** The form of the object in which some rule speaks of it; the one that is written first. Undefined: no rule does. */
 export function matchingForm(
   rules: readonly RuleWithOperations[] | undefined,
   matchPolicy: string | undefined,
   admission: Admission,
 ): Identity | undefined {
-  const { identity, alsoServedAs = [] } = admission.definition;
-  const others = matchPolicy === 'Exact' ? [] : alsoServedAs.map((each) => each.identity);
+  const { identity } = admission.definition;
+  const others = matchPolicy === 'Exact' ? [] : otherForms(admission.definition);
   return [identity, ...others].find((form) => (rules ?? []).some((rule) => ruleMatches(rule, admission, form)));
 }
 

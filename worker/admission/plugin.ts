@@ -54,6 +54,8 @@ export interface Admission {
   catalog: Catalog;
   /** The cluster's policies and webhooks. */
   configurations: Configurations;
+  /** The object in another version of its kind, where a webhook converts. @throws StatusError 500 when it cannot be. */
+  inVersion(object: KubeObject, version: string): KubeObject;
   /** Becomes a Warning header. */
   warn(text: string): void;
   /** Becomes an annotation of the request's audit event. */

@@ -48,6 +48,10 @@ const KINDS: Record<string, GroupVersionKind> = {
 /** The object in a form that is served; undefined: there is none. */
 export function inForm(admission: Admission, form: Identity, object: KubeObject | undefined): JsonObject | null {
   if (object === undefined) return null;
+  const { conversion, identity } = admission.definition;
+  if (conversion !== undefined && !(admission.asked.part in KINDS) && form.version !== identity.version) {
+    return admission.inVersion(object, form.version) as unknown as JsonObject;
+  }
   const other = admission.definition.alsoServedAs?.find((each) => each.identity === form);
   if (other === undefined || admission.asked.part in KINDS) return object as unknown as JsonObject;
   return other.fromStored(object);

@@ -10,7 +10,7 @@ import {
 } from '../../shared/api/apiextensions.ts';
 import { type Condition, groupResourceOf, type Identity } from '../../shared/api/meta.ts';
 import { formatTime } from '../../shared/time.ts';
-import { hasCondition, selectablePaths, servedVersions } from '../registry/custom.ts';
+import { hasCondition, selectablePaths } from '../registry/custom.ts';
 import type { ObjectChange, Objects } from '../registry/objects.ts';
 import { CLEANUP_FINALIZER } from '../resources/customresourcedefinitions.ts';
 import { ANY, type Controller, type ReconcileContext } from './controller.ts';
@@ -102,18 +102,9 @@ function accept(crd: CustomResourceDefinition, objects: Objects): void {
       : condition('NamesAccepted', false, conflict[0], conflict[1]),
   ];
   if (hasCondition(crd, 'Established') || conflict === undefined) {
-    conditions.push(condition('Established', true, 'InitialNamesAccepted', establishedText(crd)));
+    conditions.push(condition('Established', true, 'InitialNamesAccepted', 'the initial names have been accepted'));
   } else conditions.push(condition('Established', false, 'NotAccepted', 'not all names are accepted'));
   writeStatus(crd, { acceptedNames: accepted, conditions }, objects);
-}
-
-/** Says what is not done, where a person looks first. */
-function establishedText(crd: CustomResourceDefinition): string {
-  const left = crd.spec.versions.filter((each) => each.served && !servedVersions(crd).includes(each));
-  const accepted = 'the initial names have been accepted';
-  if (left.length === 0) return accepted;
-  const names = left.map((each) => quoted(each.name)).join(', ');
-  return `${accepted}; conversion by webhook is not supported by Longshore, so only the storage version is served, not ${names}`;
 }
 
 const condition = (type: string, holds: boolean, reason: string, message: string): Condition => ({

@@ -5,9 +5,10 @@
 
 import { badRequest, methodNotAllowed, unauthorized } from '../../shared/errors.ts';
 import { JOIN_PATH, LINK_PATH } from '../../shared/link/protocol.ts';
+import type { WatchRequest } from '../links/event-texts.ts';
 import type { KeyspaceWatches } from '../links/keyspace-watches.ts';
 import type { Minions } from '../links/minions.ts';
-import type { Watches, WatchRequest } from '../links/watches.ts';
+import type { Watches } from '../links/watches.ts';
 import type { Decision } from '../registry/rbac/policy.ts';
 import { ANNOTATIONS_HEADER, BASE_PATH_HEADER } from '../rpc.ts';
 import type { Reader } from '../store/store.ts';

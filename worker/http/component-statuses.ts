@@ -39,7 +39,7 @@ function withComponents(reader: Reader): Reader {
   };
 }
 
-export function onComponentStatuses(exchange: Exchange): Response {
+export function onComponentStatuses(exchange: Exchange): Response | Promise<Response> {
   const { info, served, read, warnings } = exchange;
   const parts = { ...read, reader: withComponents(read.reader) };
   warnings.push('v1 ComponentStatus is deprecated in v1.19+');

@@ -5,7 +5,7 @@
 import { apiVersionOf, type KubeObject } from '../../shared/api/meta.ts';
 import { conflict, MODIFIED, notAcceptable, notFound, StatusError } from '../../shared/errors.ts';
 import type { WebhookClient } from '../links/webhook-call.ts';
-import { type Current, keyOf, parseStored } from '../registry/commit.ts';
+import { type Current, readCurrent } from '../registry/commit.ts';
 import { copyJson } from '../registry/json.ts';
 import { applyJsonPatch, applyMergePatch } from '../registry/json-patch.ts';
 import { compilePolicy } from '../registry/rbac/policy.ts';
@@ -19,7 +19,7 @@ import type { JsonObject } from '../resources/definition.ts';
 import { checkFields, strictError } from '../resources/fields.ts';
 import { hasProtobuf } from '../resources/protobuf-write.ts';
 import type { Schema } from '../resources/schemas.ts';
-import type { Reader, Synchronous } from '../store/store.ts';
+import type { Synchronous } from '../store/store.ts';
 import type { UserInfo } from '../users.ts';
 import type { TokenTrust } from './authentication.ts';
 import { attributesOf, authorize, forbiddenError } from './authorization.ts';
@@ -143,7 +143,8 @@ export async function writing<T>(
 }
 
 /** For a body of `writing`, which a registry call uses up. */
-export const fresh = <T>({ parts }: Exchange, object: T): T => (parts.registry.hasWebhooks ? copyJson(object) : object);
+export const fresh = <T>({ parts, served }: Exchange, object: T): T =>
+  parts.registry.hasWebhooks || served.definition.conversion !== undefined ? copyJson(object) : object;
 
 export const userAgentOf = (request: Request): string => request.headers.get('user-agent') ?? '';
 
@@ -179,10 +180,10 @@ export async function readPatch(exchange: Exchange, type: ChangeType, schema: Sc
 }
 
 /** @throws StatusError 404 in the words of the group version that was asked for. */
-export function requireCurrent(reader: Pick<Reader, 'get'>, { served, namespace, info }: Exchange): Current {
-  const found = reader.get(keyOf(served.definition.identity, namespace, info.name));
+export function requireCurrent(session: Session, { served, namespace, info }: Exchange): Current {
+  const found = readCurrent(session, served.definition, namespace, info.name);
   if (found === undefined) throw notFound(served.identity, info.name);
-  return parseStored(found);
+  return found;
 }
 
 /** PUT and apply may make what was not there: that takes the right to create. @throws StatusError 403, and nothing stays. */

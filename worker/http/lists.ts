@@ -5,6 +5,9 @@
  */
 import { apiVersionOf, groupResourceOf, type KubeObject, type ListMeta } from '../../shared/api/meta.ts';
 import { badRequest, notFound, resourceVersionTooLarge, StatusError } from '../../shared/errors.ts';
+import { shownTexts } from '../links/conversion-call.ts';
+import type { WebhookClient } from '../links/webhook-call.ts';
+import { isStoredAs } from '../registry/conversion.ts';
 import { parseSelection, type Selection } from '../registry/selection.ts';
 import { columnDefinitions, type IncludeObject, partialMetadata, tableOf, tableRow } from '../registry/table.ts';
 import type { ServedResource } from '../resources/catalog.ts';
@@ -28,6 +31,7 @@ const PAGE = 500;
 export interface ReadParts {
   reader: Reader;
   nowMs(): number;
+  webhooks: WebhookClient;
 }
 
 export function includeObject(query: URLSearchParams): IncludeObject {
@@ -38,6 +42,25 @@ export function includeObject(query: URLSearchParams): IncludeObject {
 /** The object as this group version shows it. */
 export const servedText = (served: ServedResource, text: string): string =>
   served.convert === undefined ? text : JSON.stringify(served.convert.fromStored(JSON.parse(text) as JsonObject));
+
+/** What a read shows of these; a promise only where a webhook has to be asked for some of them. */
+function shownItems(
+  { webhooks }: ReadParts,
+  { definition }: ServedResource,
+  items: StoredObject[],
+): StoredObject[] | Promise<StoredObject[]> {
+  const { conversion, identity } = definition;
+  if (conversion === undefined) return items;
+  const isShown = conversion.versions.get(identity.version)?.changed === false;
+  if (isShown && items.every(({ text }) => isStoredAs(definition, text))) return items;
+  const texts = items.map((each) => each.text);
+  return shownTexts(webhooks, definition, texts).then((shown) =>
+    items.map((each, index) => ({ ...each, text: shown[index] ?? each.text })),
+  );
+}
+
+const then = <T, U>(value: T | Promise<T>, next: (value: T) => U | Promise<U>): U | Promise<U> =>
+  value instanceof Promise ? value.then(next) : next(value);
 
 /** One object, in the form that was negotiated. */
 export function objectAnswer(
@@ -77,11 +100,21 @@ export function getObject(
   name: string,
   form: AnswerForm,
   query: URLSearchParams,
-): Response {
+): Response | Promise<Response> {
   requireReached(parts.reader, parseResourceVersion(query.get('resourceVersion') ?? ''));
+  return then(readText(parts, served, namespace, name), (text) => objectAnswer(parts, served, text, form, query));
+}
+
+/** One object, in the version that is served. @throws StatusError 404 */
+export function readText(
+  parts: ReadParts,
+  served: ServedResource,
+  namespace: string,
+  name: string,
+): string | Promise<string> {
   const stored = parts.reader.get({ resource: groupResourceOf(served.definition.identity), namespace, name });
   if (stored === undefined) throw notFound(served.identity, name);
-  return objectAnswer(parts, served, stored.text, form, query);
+  return then(shownItems(parts, served, [stored]), ([shown]) => shown?.text ?? stored.text);
 }
 
 interface Shape {
@@ -178,7 +211,7 @@ export function listObjects(
   options: ListOptions,
   form: AnswerForm,
   query: URLSearchParams,
-): Response {
+): Response | Promise<Response> {
   const { reader } = parts;
   const { definition } = served;
   const selection = parseSelection(definition, options.labelSelector, options.fieldSelector);
@@ -202,7 +235,10 @@ export function listObjects(
   const more = first.items.length > limit;
   const items = more ? first.items.slice(0, limit) : first.items;
   if (more && options.limit === undefined && last !== undefined) {
-    return streamed(reader, { ...found, atRevision: revision }, shape, items, form);
+    const later = (each: StoredObject[]) => shownItems(parts, served, each);
+    return then(later(items), (shown) =>
+      streamed(reader, { ...found, atRevision: revision }, shape, later, shown, form),
+    );
   }
   const metadata: ListMeta = { resourceVersion: String(revision) };
   if (more && last !== undefined) {
@@ -213,7 +249,9 @@ export function listObjects(
       metadata.remainingItemCount = Math.max(1, total - seen);
     }
   }
-  return formed(shape.head(metadata) + items.map(shape.item).join(',') + shape.tail, form);
+  return then(shownItems(parts, served, items), (shown) =>
+    formed(shape.head(metadata) + shown.map(shape.item).join(',') + shape.tail, form),
+  );
 }
 
 function readFirst(parts: ReadParts, query: Query, from: Continuation | undefined, limit: number, namespaced: boolean) {
@@ -233,11 +271,18 @@ function formed(text: string, form: AnswerForm): Response {
   return compressible(form.pretty ? json(JSON.parse(text), 200, true) : jsonText(text), form, text.length);
 }
 
-function streamed(reader: Reader, query: Query, shape: Shape, first: StoredObject[], form: AnswerForm): Response {
+function streamed(
+  reader: Reader,
+  query: Query,
+  shape: Shape,
+  shown: (items: StoredObject[]) => StoredObject[] | Promise<StoredObject[]>,
+  first: StoredObject[],
+  form: AnswerForm,
+): Response | Promise<Response> {
   const encoder = new TextEncoder();
   let items = first;
   let started = false;
-  const next = (): string | undefined => {
+  const next = async (): Promise<string | undefined> => {
     if (!started) {
       started = true;
       return shape.head({ resourceVersion: String(query.atRevision) }) + items.map(shape.item).join(',');
@@ -245,20 +290,22 @@ function streamed(reader: Reader, query: Query, shape: Shape, first: StoredObjec
     const last = items.at(-1);
     if (last === undefined || items.length < PAGE) return undefined;
     items = page(reader, query, { namespace: last.namespace, name: last.name }, PAGE).items;
-    return items.length === 0 ? undefined : `,${items.map(shape.item).join(',')}`;
+    return items.length === 0 ? undefined : `,${(await shown(items)).map(shape.item).join(',')}`;
   };
-  if (form.pretty || form.yaml) {
-    let text = '';
-    for (let part = next(); part !== undefined; part = next()) text += part;
-    return formed(text + shape.tail, form);
-  }
+  if (form.pretty || form.yaml) return whole(next, shape.tail, form);
   const body = new ReadableStream<Uint8Array>({
-    pull(controller) {
-      const part = next();
+    async pull(controller) {
+      const part = await next();
       controller.enqueue(encoder.encode(part ?? shape.tail));
       if (part === undefined) controller.close();
     },
   });
   const headers = { 'content-type': 'application/json', 'cache-control': 'no-cache, private' };
   return compressible(new Response(body, { headers }), form);
+}
+
+async function whole(next: () => Promise<string | undefined>, tail: string, form: AnswerForm): Promise<Response> {
+  let text = '';
+  for (let part = await next(); part !== undefined; part = await next()) text += part;
+  return formed(text + tail, form);
 }

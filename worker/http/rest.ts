@@ -57,7 +57,7 @@ export async function answerResource(
   if (served === undefined) return pageNotFound();
   const exchange: Exchange = {
     parts,
-    read: { reader: parts.registry.store, nowMs: parts.nowMs },
+    read: { reader: parts.registry.store, nowMs: parts.nowMs, webhooks: parts.webhooks },
     request,
     info,
     user,
@@ -145,12 +145,12 @@ async function onSubresource(exchange: Exchange): Promise<Response> {
   return answer === undefined ? notImplemented(exchange) : answer(exchange);
 }
 
-function onGet(exchange: Exchange): Response {
+function onGet(exchange: Exchange): Response | Promise<Response> {
   const { read, served, namespace, info } = exchange;
   return getObject(read, served, namespace, info.name, formOf(exchange, TABLE_FORMS), info.query);
 }
 
-function onList(exchange: Exchange): Response {
+function onList(exchange: Exchange): Response | Promise<Response> {
   const { read, served, info } = exchange;
   const form = formOf(exchange, LIST_FORMS);
   const namespace = served.identity.namespaced && info.namespace !== '' ? info.namespace : undefined;
@@ -198,7 +198,7 @@ async function onPatch(exchange: Exchange, subresource: ObjectPart | ''): Promis
   }
   const patch = await readPatch(exchange, type, served.schema);
   const written = await writing(exchange, options, (session): Written => {
-    const current = requireCurrent(session.transaction, exchange);
+    const current = requireCurrent(session, exchange);
     const before = JSON.parse(servedText(served, current.text)) as JsonObject;
     const after = patch.apply(before);
     requireKind(served.identity, after);

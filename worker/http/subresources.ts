@@ -31,6 +31,7 @@ import {
   userAgentOf,
   writing,
 } from './exchange.ts';
+import { readText } from './lists.ts';
 import { APPLY, patchTypeOf } from './patch-body.ts';
 import { answerTokenRequest } from './token-request.ts';
 import { parseWriteOptions, type WriteOptions } from './write-options.ts';
@@ -40,11 +41,12 @@ const SCALE_SCHEMA = () => schemaOfKind('autoscaling/v1', 'Scale');
 
 /** GET, PUT and PATCH of the Scale of anything that has replicas. */
 export async function onScale(exchange: Exchange): Promise<Response> {
-  const { info, served, namespace, request, parts } = exchange;
+  const { info, served, namespace, request } = exchange;
   const { definition } = served;
   const { pretty } = formOf(exchange, TABLE_FORMS);
   if (info.verb === 'get') {
-    return json(scaleOf(definition, requireCurrent(parts.registry.store, exchange).object), 200, pretty);
+    const text = await readText(exchange.read, served, namespace, info.name);
+    return json(scaleOf(definition, JSON.parse(text) as KubeObject), 200, pretty);
   }
   const custom = definition.structural !== undefined;
   const type = info.verb === 'patch' ? patchTypeOf(request.headers, custom) : undefined;
@@ -55,7 +57,7 @@ export async function onScale(exchange: Exchange): Promise<Response> {
   const change =
     type === undefined ? await replacement(exchange) : (await readPatch(exchange, type, SCALE_SCHEMA())).apply;
   const written = await writing(exchange, options, (session) => {
-    const { object } = requireCurrent(session.transaction, exchange);
+    const { object } = requireCurrent(session, exchange);
     const scale = change(scaleOf(definition, object) as unknown as JsonObject);
     return update(session, definition, namespace, info.name, scaled(exchange, object, scale), { trackedAs: 'scale' });
   });
@@ -71,7 +73,7 @@ async function applyScale(exchange: Exchange, options: WriteOptions): Promise<Ku
   const config = await readConfig(exchange, options.fieldValidation, schema, SCALE.identity);
   checkKindOfScale(config);
   const written = await writing(exchange, options, (session) => {
-    const { object } = requireCurrent(session.transaction, exchange);
+    const { object } = requireCurrent(session, exchange);
     const { metadata } = scaled(exchange, object, config);
     const blank = { kind: object.kind, apiVersion: object.apiVersion, metadata: { name: metadata.name } };
     const wanted = withScale(definition, blank as KubeObject, config) as unknown as JsonMap;

@@ -1,26 +1,36 @@
 /**
  * Asks admission webhooks: AdmissionReview out, AdmissionResponse in, with the checks and the words of upstream. Which are to
- * be asked, and what follows from an answer, is `registry/webhooks.ts`; how bytes reach one inside the cluster is
- * `links/webhook-transport.ts`.
+ * be asked, and what follows from an answer, is `registry/webhooks.ts`; ConversionReview is `links/conversion-call.ts`; how
+ * bytes reach a webhook inside the cluster is `links/webhook-transport.ts`.
  * Source: apiserver, pkg/admission/plugin/webhook/{request,mutating,validating}; https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
  */
-import type { WebhookClientConfig } from '../../shared/api/admissionregistration.ts';
-import type { WebhookClient } from '../links/webhook-call.ts';
-import type { AdmissionResponse, WebhookAnswer, WebhookJournal, WebhookQuestion } from '../registry/webhook-journal.ts';
+import { answerConversions } from '../links/conversion-call.ts';
+import { callWebhook, type WebhookClient } from '../links/webhook-call.ts';
+import type {
+  AdmissionResponse,
+  Question,
+  WebhookAnswer,
+  WebhookJournal,
+  WebhookQuestion,
+} from '../registry/webhook-journal.ts';
 import type { JsonObject } from '../resources/definition.ts';
 
 const GROUP = 'admission.k8s.io';
 const VERSIONS = ['v1', 'v1beta1'];
 const DEFAULT_TIMEOUT_SECONDS = 10;
-const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
 /** Asks all of these at once, and writes down what they say. */
 export async function askWebhooks(
   client: WebhookClient,
-  questions: readonly WebhookQuestion[],
+  questions: readonly Question[],
   journal: WebhookJournal,
 ): Promise<void> {
-  await Promise.all(questions.map(async (question) => journal.write(question, await ask(client, question))));
+  const conversions = questions.filter((each) => each.type === 'conversion');
+  const judgements = questions.filter((each) => each.type !== 'conversion');
+  await Promise.all([
+    ...judgements.map(async (question) => journal.write(question, await ask(client, question))),
+    answerConversions(client, conversions, journal),
+  ]);
 }
 
 /** What cannot be used, in the words that follow `failed calling webhook "x": `. */
@@ -33,60 +43,14 @@ async function ask(client: WebhookClient, question: WebhookQuestion): Promise<We
   const uid = client.newUid();
   const body = JSON.stringify({ kind: 'AdmissionReview', apiVersion, request: { ...question.request, uid } });
   const seconds = webhook.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS;
-  const signal = AbortSignal.timeout(seconds * 1000);
-  const { service, caBundle } = webhook.clientConfig;
-  const url = urlOf(webhook.clientConfig, seconds);
-  let text: string;
+  const answer = await callWebhook(client, webhook.clientConfig, body, seconds);
+  if ('error' in answer) return { error: `failed to call webhook: ${answer.error}` };
   try {
-    const response = await client.post({ url, body, service, caBundle: caBundle && atob(caBundle), signal });
-    text = await readText(response);
-    if (!response.ok) return { error: `failed to call webhook: ${refusalText(response.status, text)}` };
-  } catch (error) {
-    const why = signal.aborted ? 'context deadline exceeded' : error instanceof Error ? error.message : String(error);
-    return { error: `failed to call webhook: Post ${JSON.stringify(url)}: ${why}` };
-  }
-  try {
-    return { response: parseReview(text, apiVersion, uid, question.type) };
+    return { response: parseReview(answer.text, apiVersion, uid, question.type) };
   } catch (error) {
     if (!(error instanceof UnusableAnswer)) throw error;
     return { error: error.message };
   }
-}
-
-function urlOf({ url, service }: WebhookClientConfig, seconds: number): string {
-  const target =
-    url !== undefined
-      ? new URL(url)
-      : new URL(
-          `https://${service?.name}.${service?.namespace}.svc:${service?.port ?? 443}${servicePath(service?.path)}`,
-        );
-  target.searchParams.set('timeout', `${seconds}s`);
-  // Kubernetes: the port is part of a Service's name, the default one too.
-  return url !== undefined || target.port !== '' ? target.href : target.href.replace(target.host, `${target.host}:443`);
-}
-
-const servicePath = (path = '/'): string => (path.startsWith('/') ? path : `/${path}`);
-
-async function readText(response: Response): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const part of response.body ?? []) {
-    const bytes = part as Uint8Array;
-    length += bytes.byteLength;
-    if (length > MAX_ANSWER_BYTES) throw new Error(`the answer is longer than ${MAX_ANSWER_BYTES} bytes`);
-    parts.push(bytes);
-  }
-  return new TextDecoder().decode(await new Response(new Blob(parts as Uint8Array<ArrayBuffer>[])).arrayBuffer());
-}
-
-/** As client-go words an answer that is no success. */
-function refusalText(code: number, body: string): string {
-  if (code === 404) return 'the server could not find the requested resource';
-  if (code === 503) return 'the server is currently unable to handle the request';
-  if (code >= 500) {
-    return `an error on the server (${JSON.stringify(body.trim().slice(0, 2048))}) has prevented the request from succeeding`;
-  }
-  return `the server responded with the status code ${code} but did not return more information`;
 }
 
 // ---- The answer -----------------------------------------------------------------------------------------------------

@@ -5,47 +5,26 @@
  *
  * Nothing per event is kept: changes reach `publish` in the turn that commits them, and a turn that fails takes every
  * socket of the object with it, so a socket that lives has seen all. Attachments are written at the start and with
- * bookmarks only.
+ * bookmarks only. Watchers of a version that a webhook converts to are told later, each at its own pace: what they have not
+ * been told is read from history, and while they wait they count as starting.
  */
-import { apiVersionOf, groupResourceOf, type Identity, type KubeObject } from '../../shared/api/meta.ts';
+import { groupResourceOf } from '../../shared/api/meta.ts';
 import { StatusError } from '../../shared/errors.ts';
-import { parseSelection, type Selection } from '../registry/selection.ts';
-import { columnDefinitions, type IncludeObject, partialMetadata, tableOf, tableRow } from '../registry/table.ts';
+import { parseSelection } from '../registry/selection.ts';
 import type { Catalog, ServedResource } from '../resources/catalog.ts';
-import type { JsonObject } from '../resources/definition.ts';
 import { selectedType } from '../store/selection.ts';
 import type { Change, Reader, StoredObject } from '../store/store.ts';
-
-export interface WatchRequest {
-  group: string;
-  version: string;
-  resource: string;
-  /** undefined: all namespaces. */
-  namespace: string | undefined;
-  labelSelector: string;
-  fieldSelector: string;
-  as: '' | 'Table' | 'PartialObjectMetadata';
-  metaVersion: 'v1' | 'v1beta1';
-  include: IncludeObject;
-  /** 0: from what there is now. */
-  revision: number;
-  /** The present state first, as ADDED events. */
-  initial: boolean;
-  /** A bookmark ends the present state (sendInitialEvents). */
-  endsInitial: boolean;
-  bookmarks: boolean;
-}
-
-interface Attachment extends WatchRequest {
-  kind: 'watch';
-  /** The newest revision that the watcher is known to have, as of its start or its last bookmark. */
-  sent: number;
-  bookmarkMs: number;
-  /** Tables: the first event has told the columns. */
-  columnsTold: boolean;
-  /** The present state is still being sent, page by page; what happens meanwhile is read from history afterwards. */
-  starting: boolean;
-}
+import { ConvertedTexts } from './converted-texts.ts';
+import {
+  type Attachment,
+  Batch,
+  bookmarkText,
+  EventTexts,
+  eventText,
+  type Watcher,
+  type WatchRequest,
+} from './event-texts.ts';
+import type { WebhookClient } from './webhook-call.ts';
 
 export interface WatchParts {
   sockets: Pick<DurableObjectState, 'acceptWebSocket' | 'getWebSockets'>;
@@ -54,13 +33,12 @@ export interface WatchParts {
   nowMs(): number;
   /** Calls back in a turn of its own, so that a long start does not keep everybody waiting. */
   later(step: () => void): void;
+  webhooks: WebhookClient;
+  log(entry: Record<string, unknown>): void;
 }
-
-type EventType = Change['type'] | 'BOOKMARK' | 'ERROR';
 
 const TAG = 'watch';
 const resourceTag = (resource: string) => `w:${resource}`.slice(0, 256);
-const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 /** As upstream: about once a minute, but only when something happened that the watcher was not told of. */
 const BOOKMARK_MS = 60_000;
 /** Beyond this the client reads too slowly; it comes back and resumes from what it has. */
@@ -68,27 +46,20 @@ const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
 const MAX_ATTACHMENT_CHARACTERS = 5_000;
 /** Objects of one turn of a watch's start. */
 const PAGE = 500;
-/** Initial events travel together, newline between them. */
-const BATCH_CHARACTERS = 256 * 1024;
-const CLOSE = { normal: 1000, restart: 1012, slow: 1013 } as const;
-
-/** A watcher of this instance: its attachment, read once, with the selector ready. */
-interface Watcher {
-  attachment: Attachment;
-  served: ServedResource;
-  selection: Selection;
-}
+const CLOSE = { normal: 1000, internal: 1011, restart: 1012, slow: 1013 } as const;
 
 export class Watches {
   readonly #parts: WatchParts;
   /** A memory that may be lost at any time. */
   readonly #known = new WeakMap<WebSocket, Watcher>();
+  readonly #converted: ConvertedTexts;
   #lastSweepMs = 0;
   /** As the known watchers see it. */
   #catalog: Catalog | undefined;
 
   constructor(parts: WatchParts) {
     this.#parts = parts;
+    this.#converted = new ConvertedTexts(parts.webhooks);
   }
 
   /** Whether a socket of the object is one of these. */
@@ -119,7 +90,8 @@ export class Watches {
     this.#parts.sockets.acceptWebSocket(ours, [TAG, resourceTag(resource)]);
     const watcher: Watcher = { attachment, served, selection };
     this.#known.set(ours, watcher);
-    this.#guarded(ours, () => this.#start(ours, watcher, resource));
+    if (isConverted(watcher)) this.#convertStart(ours, watcher, resource);
+    else this.#guarded(ours, () => this.#start(ours, watcher, resource));
     ours.serializeAttachment(watcher.attachment);
     return new Response(null, { status: 101, webSocket: theirs });
   }
@@ -130,7 +102,7 @@ export class Watches {
       const sockets = this.#parts.sockets.getWebSockets(resourceTag(resource));
       if (sockets.length === 0) continue;
       const texts = new EventTexts(this.#parts);
-      for (const socket of sockets) this.#tell(socket, batch, texts);
+      for (const socket of sockets) this.#tell(socket, resource, batch, texts);
     }
     this.#follow();
     const last = changes.at(-1);
@@ -148,8 +120,7 @@ export class Watches {
       step();
     } catch (error) {
       if (!(error instanceof StatusError)) throw error;
-      socket.send(eventText('ERROR', JSON.stringify(error.status)));
-      socket.close(CLOSE.normal, 'error');
+      endWith(socket, error);
     }
   }
 
@@ -213,9 +184,116 @@ export class Watches {
     }
   }
 
-  #tell(socket: WebSocket, changes: readonly Change[], texts: EventTexts): void {
+  // ---- Versions that a webhook converts to ------------------------------------------------------------------------
+
+  /** What is to be sent waits for a webhook: until it was, nothing live is told, so events stay in order. */
+  #converting(socket: WebSocket, watcher: Watcher, send: () => Promise<void>): void {
+    const { attachment } = watcher;
+    attachment.starting = true;
+    socket.serializeAttachment(attachment);
+    const done = async () => {
+      try {
+        await send();
+      } catch (error) {
+        if (error instanceof StatusError) return endWith(socket, error);
+        const stack = error instanceof Error ? error.stack : String(error);
+        this.#parts.log({ level: 'error', room: 'links', message: 'a watch failed', error: stack });
+        socket.close(CLOSE.internal, 'internal error');
+      }
+    };
+    void done();
+  }
+
+  #convertStart(socket: WebSocket, watcher: Watcher, resource: string): void {
+    const { reader } = this.#parts;
+    const { attachment, selection } = watcher;
+    const atRevision = reader.revision;
+    this.#converting(socket, watcher, async () => {
+      if (!attachment.initial) return this.#convertSince(socket, watcher, resource, attachment.revision);
+      const { having, matches } = selection;
+      let after: { namespace: string; name: string } | undefined;
+      for (;;) {
+        const query = { resource, namespace: attachment.namespace, having, matches, after, limit: PAGE, atRevision };
+        const items = [...reader.list(query).items];
+        const shown = items.filter(({ namespace, name }) => selection.matchesKey?.(namespace, name) !== false);
+        await this.#sendConverted(
+          socket,
+          watcher,
+          shown.map((stored) => ({ type: 'ADDED', stored })),
+        );
+        after = items.at(-1);
+        if (items.length < PAGE || socket.readyState !== WebSocket.OPEN) break;
+      }
+      await this.#convertSince(socket, watcher, resource, atRevision, () => {
+        if (attachment.endsInitial) socket.send(bookmarkText(watcher, reader.revision, true));
+      });
+    });
+  }
+
+  /** Everything after a revision, what happens meanwhile included; from then on the watcher is told live. */
+  async #convertSince(
+    socket: WebSocket,
+    watcher: Watcher,
+    resource: string,
+    since: number,
+    last?: () => void,
+  ): Promise<void> {
+    const { reader } = this.#parts;
+    const { attachment } = watcher;
+    const { namespace } = attachment;
+    const filter = { resource, ...(namespace === undefined ? {} : { namespace }) };
+    const texts = new EventTexts(this.#parts);
+    let from = since;
+    while (from < reader.revision) {
+      // Read to its end: a cursor that is left half-way stays open.
+      const changes = [...reader.changesSince(from, filter)];
+      from = reader.revision;
+      const events = changes.flatMap((change) => {
+        const type = selected(change, watcher);
+        return type === undefined ? [] : [{ type, stored: texts.lastSelected(type, change) }];
+      });
+      for (let next = 0; next < events.length; next += PAGE) {
+        await this.#sendConverted(socket, watcher, events.slice(next, next + PAGE));
+        if (socket.readyState !== WebSocket.OPEN) return;
+      }
+    }
+    // In the turn that saw the newest revision: what comes after it is told by `publish`.
+    if (socket.readyState !== WebSocket.OPEN) return;
+    last?.();
+    Object.assign(attachment, { starting: false, sent: from });
+    socket.serializeAttachment(attachment);
+  }
+
+  async #sendConverted(
+    socket: WebSocket,
+    watcher: Watcher,
+    events: readonly { type: Change['type']; stored: StoredObject }[],
+  ): Promise<void> {
+    if (events.length === 0) return;
+    const { definition } = watcher.served;
+    const converted = await this.#converted.of(
+      definition,
+      events.map((each) => each.stored),
+    );
+    if (socket.readyState !== WebSocket.OPEN) return;
+    const texts = new EventTexts(this.#parts);
+    const batch = new Batch(socket);
+    for (const [index, { type, stored }] of events.entries()) {
+      const { resource, namespace, name, revision } = stored;
+      batch.add(texts.of(type, { resource, namespace, name, revision, text: converted[index] ?? '' }, watcher));
+    }
+    batch.flush();
+  }
+
+  #tell(socket: WebSocket, resource: string, changes: readonly Change[], texts: EventTexts): void {
     const watcher = this.#watcher(socket);
     if (watcher === undefined || watcher.attachment.starting) return;
+    if (isConverted(watcher)) {
+      const before = (changes[0]?.revision ?? 1) - 1;
+      if (changes.every((change) => selected(change, watcher) === undefined)) return;
+      this.#converting(socket, watcher, () => this.#convertSince(socket, watcher, resource, before));
+      return;
+    }
     const told = watcher.attachment.columnsTold;
     for (const change of changes) {
       const type = selected(change, watcher);
@@ -297,101 +375,10 @@ function selected(change: Change, { attachment, selection }: Watcher): Change['t
   return selectedType(change, (entries) => selection.selects(entries, change.namespace, change.name));
 }
 
-const eventText = (type: EventType, object: string): string => `{"type":"${type}","object":${object}}`;
+const isConverted = ({ served }: Watcher): boolean => served.definition.conversion !== undefined;
 
-/** Of the watched kind, for reflectors drop what is of another. */
-function bookmarkText({ attachment, served }: Watcher, revision: number, endsInitial: boolean): string {
-  const metadata = {
-    resourceVersion: String(revision),
-    creationTimestamp: null,
-    ...(endsInitial ? { annotations: { [INITIAL_EVENTS_END]: 'true' } } : {}),
-  };
-  const group = `meta.k8s.io/${attachment.metaVersion}`;
-  const kind: Pick<Identity, 'kind'> & { apiVersion: string } =
-    attachment.as === ''
-      ? { kind: served.identity.kind, apiVersion: apiVersionOf(served.identity) }
-      : { kind: attachment.as, apiVersion: group };
-  if (attachment.as !== 'Table') return eventText('BOOKMARK', JSON.stringify({ ...kind, metadata }));
-  const row = { cells: [], object: { ...partialKind(group), metadata } };
-  const table = tableOf({ resourceVersion: String(revision) }, null, [row], attachment.metaVersion);
-  return eventText('BOOKMARK', JSON.stringify(table));
-}
-
-/** Metadata comes first in what is stored, and no name before it can hold a quote. */
-const atRevision = (text: string, revision: number): string =>
-  text.replace(/"resourceVersion":"\d+"/, `"resourceVersion":"${revision}"`);
-
-const partialKind = (apiVersion: string) => ({ kind: 'PartialObjectMetadata', apiVersion });
-
-/** Each event is written once a form, for all watchers of it. */
-class EventTexts {
-  readonly #nowMs: number;
-  readonly #reader: Reader;
-  readonly #written = new Map<string, string>();
-
-  constructor({ nowMs, reader }: Pick<WatchParts, 'nowMs' | 'reader'>) {
-    this.#nowMs = nowMs();
-    this.#reader = reader;
-  }
-
-  of(type: Change['type'], stored: StoredObject | Change, watcher: Watcher): string {
-    const { attachment } = watcher;
-    const first = attachment.as === 'Table' && !attachment.columnsTold;
-    const form = `${attachment.as} ${attachment.metaVersion} ${attachment.include} ${attachment.group}/${attachment.version} ${first}`;
-    const key = `${stored.revision} ${stored.namespace}/${stored.name} ${type} ${form}`;
-    let text = this.#written.get(key);
-    if (text === undefined) {
-      text = eventText(type, this.#object(this.#lastSelected(type, stored), watcher, first));
-      this.#written.set(key, text);
-    }
-    if (first) attachment.columnsTold = true;
-    return text;
-  }
-
-  /**
-   * Kubernetes: an object that no longer matches is shown as it last did, at the revision at which it ceased to, so that
-   * the selector of the watch still finds it.
-   */
-  #lastSelected(type: Change['type'], stored: StoredObject | Change): StoredObject {
-    if (type !== 'DELETED' || !('type' in stored) || stored.type === 'DELETED') return stored;
-    const before = this.#reader.textBefore(stored.revision);
-    return before === undefined ? stored : { ...stored, text: atRevision(before, stored.revision) };
-  }
-
-  #object(stored: StoredObject, { attachment, served }: Watcher, first: boolean): string {
-    if (attachment.as === '') {
-      if (served.convert === undefined) return stored.text;
-      return JSON.stringify(served.convert.fromStored(JSON.parse(stored.text) as JsonObject));
-    }
-    const object = JSON.parse(stored.text) as KubeObject;
-    if (attachment.as === 'PartialObjectMetadata')
-      return JSON.stringify(partialMetadata(object, attachment.metaVersion));
-    const row = tableRow(served.definition, object, attachment.include, this.#nowMs, attachment.metaVersion);
-    const columns = first ? columnDefinitions(served.definition) : null;
-    const metadata = { resourceVersion: object.metadata.resourceVersion };
-    return JSON.stringify(tableOf(metadata, columns, [row], attachment.metaVersion));
-  }
-}
-
-/** Gathers events into messages of a sensible size. */
-class Batch {
-  readonly #socket: WebSocket;
-  #lines: string[] = [];
-  #characters = 0;
-
-  constructor(socket: WebSocket) {
-    this.#socket = socket;
-  }
-
-  add(line: string): void {
-    this.#lines.push(line);
-    this.#characters += line.length;
-    if (this.#characters >= BATCH_CHARACTERS) this.flush();
-  }
-
-  flush(): void {
-    if (this.#lines.length > 0) this.#socket.send(this.#lines.join('\n'));
-    this.#lines = [];
-    this.#characters = 0;
-  }
+function endWith(socket: WebSocket, error: StatusError): void {
+  if (socket.readyState !== WebSocket.OPEN) return;
+  socket.send(eventText('ERROR', JSON.stringify(error.status)));
+  socket.close(CLOSE.normal, 'error');
 }

@@ -3,6 +3,7 @@ import type { Pod } from '../../shared/api/core.ts';
 import type { KubeObject } from '../../shared/api/meta.ts';
 import type { Admission, AskedWrite } from '../admission/plugin.ts';
 import { admitCertificateRequest } from './certificates.ts';
+import { inVersion } from './conversion.ts';
 import { forbidEscalation } from './rbac/escalation.ts';
 import { scaleOf } from './scale.ts';
 import type { Session } from './session.ts';
@@ -57,6 +58,10 @@ function admissionOf(session: Session, write: Write): Admission {
       return session.parts.catalog();
     },
     configurations: session.configurations,
+    inVersion(object, version) {
+      const { conversion } = write.definition;
+      return conversion === undefined ? object : inVersion(session, conversion, object, version);
+    },
     warn: session.warn,
     annotate: session.annotate,
     saveStatus: (identity, object) => void session.objects.updateStatus(identity, object),

@@ -107,7 +107,7 @@ function laidOn(
   options: ApplyOptions,
 ): Applied {
   const { subresource = '', trackedAs = subresource, force } = options;
-  const scope = writeScope(session, definition, 'Apply', trackedAs);
+  const scope = writeScope(session, definition, 'Apply', trackedAs, current.object);
   const live = JSON.parse(current.text) as JsonMap;
   const entries = knownOwners(session, definition, current);
   const lay = (forced: boolean, config = wanted) => apply(scope, live, config, entries, forced);

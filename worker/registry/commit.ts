@@ -6,18 +6,21 @@ import { groupResourceOf, type Identity, type KubeObject } from '../../shared/ap
 import { conflict, MODIFIED, StatusError } from '../../shared/errors.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
 import { MAX_OBJECT_BYTES, type ObjectKey, type StoredObject } from '../store/store.ts';
+import { asWritten, isStoredAs, storedInVersion } from './conversion.ts';
 import { entriesOf } from './entries.ts';
 import { serialise } from './metadata.ts';
 import type { Session } from './session.ts';
 
-/** An object as it is stored, with its text parsed. */
+/** What is stored, in the version of the definition that it was read by. */
 export interface Current {
   object: KubeObject;
   revision: number;
   text: string;
+  /** As it lies in the store, where that is in another version, or not as its version has it now. */
+  stored?: string;
 }
 
-/** What a write leaves behind. */
+/** What a write leaves behind, in the version of the definition that it was written by. */
 export interface Written {
   object: KubeObject;
   text: string;
@@ -35,7 +38,34 @@ export const parseStored = (stored: StoredObject): Current => ({
   text: stored.text,
 });
 
+/** @throws StatusError 500 and WebhooksNeeded where a webhook converts. */
 export function readCurrent(
+  session: Session,
+  definition: ResourceDefinition,
+  namespace: string,
+  name: string,
+): Current | undefined {
+  const stored = session.transaction.get(keyOf(definition.identity, namespace, name));
+  return stored === undefined ? undefined : currentOf(session, definition, stored);
+}
+
+export function currentOf(session: Session, definition: ResourceDefinition, stored: StoredObject): Current {
+  const current = parseStored(stored);
+  const { conversion, identity } = definition;
+  if (conversion === undefined) return current;
+  const object = storedInVersion(session, conversion, current.object, identity.version);
+  if (object === current.object) return current;
+  return { ...current, object, text: serialise(object, String(stored.revision)), stored: stored.text };
+}
+
+/** Whether what is stored would be written otherwise, though nobody changes it: its version is no longer the written one. */
+export function isOutdated({ conversion }: ResourceDefinition, { text, stored = text }: Current): boolean {
+  const written = conversion?.versions.get(conversion.storage)?.definition;
+  return written !== undefined && !isStoredAs(written, stored);
+}
+
+/** As it lies in the store. */
+export function readStored(
   session: Session,
   definition: ResourceDefinition,
   namespace: string,
@@ -57,9 +87,17 @@ function requireStorable(text: string): void {
   }
 }
 
-function written(session: Session, object: KubeObject, stored: StoredObject, current: Current | undefined): Written {
+function written(
+  session: Session,
+  { conversion }: ResourceDefinition,
+  object: KubeObject,
+  stored: StoredObject,
+  current: Current | undefined,
+): Written {
   object.metadata.resourceVersion = String(stored.revision);
-  if (!session.dryRun) return { object, text: stored.text };
+  if (!session.dryRun) {
+    return { object, text: conversion === undefined ? stored.text : serialise(object, String(stored.revision)) };
+  }
   const shown = current === undefined ? undefined : String(current.revision);
   return { object, text: serialise(object, shown) };
 }
@@ -71,17 +109,18 @@ export function commit(
   object: KubeObject,
   current: Current | undefined,
 ): Written {
+  const kept = asWritten(session, definition, object);
   const stored = session.transaction.put(
     keyOfObject(definition, object),
-    entriesOf(definition, object),
+    entriesOf(kept.definition, kept.object),
     (revision) => {
-      const text = serialise(object, String(revision));
+      const text = serialise(kept.object, String(revision));
       requireStorable(text);
       return text;
     },
     current?.revision ?? 0,
   );
-  const result = written(session, object, stored, current);
+  const result = written(session, definition, object, stored, current);
   tell(session, definition, current === undefined ? 'ADDED' : 'MODIFIED', object, current?.object);
   return result;
 }
@@ -90,12 +129,23 @@ export function commit(
 export function remove(session: Session, definition: ResourceDefinition, last: KubeObject, current: Current): Written {
   const stored = session.transaction.delete(
     keyOfObject(definition, last),
-    (revision) => serialise(last, String(revision)),
+    (revision) => serialise(lastStored(last, current), String(revision)),
     current.revision,
   );
-  const result = written(session, last, stored, current);
+  const result = written(session, definition, last, stored, current);
   tell(session, definition, 'DELETED', last, current.object);
   return result;
+}
+
+/** Nothing but metadata changes with the end of an object: nothing has to be converted for it. */
+function lastStored(last: KubeObject, { stored }: Current): KubeObject {
+  if (stored === undefined) return last;
+  const before = JSON.parse(stored) as KubeObject;
+  const { labels, annotations } = before.metadata;
+  return {
+    ...before,
+    metadata: { ...last.metadata, labels, annotations } as KubeObject['metadata'],
+  };
 }
 
 function tell(

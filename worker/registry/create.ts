@@ -9,7 +9,7 @@ import { generateName } from '../resources/generated-name.ts';
 import { validateMetadata } from '../resources/metadata-validation.ts';
 import { admit, admitValid } from './admit.ts';
 import { trackCreate } from './apply/tracking.ts';
-import { commit, readCurrent, type Written } from './commit.ts';
+import { commit, readStored, type Written } from './commit.ts';
 import { fillIn } from './fill-in.ts';
 import { settleNamespace } from './metadata.ts';
 import { allocateServiceAddresses } from './service-addresses.ts';
@@ -90,14 +90,14 @@ function settleName(session: Session, definition: ResourceDefinition, draft: Kub
   }
   for (let tries = 0; tries < NAME_TRIES; tries++) {
     metadata.name = generateName(metadata.generateName, session.parts.random);
-    if (readCurrent(session, definition, metadata.namespace ?? '', metadata.name) === undefined) return;
+    if (readStored(session, definition, metadata.namespace ?? '', metadata.name) === undefined) return;
   }
   throw alreadyExists(definition.identity, metadata.name);
 }
 
 function requireAbsent(session: Session, definition: ResourceDefinition, draft: KubeObject): void {
   const { name, namespace = '' } = draft.metadata;
-  const current = readCurrent(session, definition, namespace, name);
+  const current = readStored(session, definition, namespace, name);
   if (current === undefined) return;
   if (current.object.metadata.deletionTimestamp) {
     const { identity } = definition;

@@ -1,6 +1,6 @@
 /**
  * A CustomResourceDefinition as the values that everything else works with: one ResourceDefinition for its storage version, and
- * one for each other version that is served. Pure, but for what is remembered between calls. Whether a definition is
+ * one for each other version that is served. How a webhook converts between them is `conversion.ts`. Pure, but for what is remembered between calls. Whether a definition is
  * established is `controllers/customresourcedefinitions.ts`.
  */
 
@@ -23,7 +23,14 @@ import { ageOf } from '../../shared/time.ts';
 import { type Catalog, catalogOf } from '../resources/catalog.ts';
 import { type CelRules, compileRules, validateRules } from '../resources/cel-rules.ts';
 import { AGE, NAME } from '../resources/columns.ts';
-import type { Column, JsonObject, ResourceDefinition, Subresource } from '../resources/definition.ts';
+import type {
+  Column,
+  Conversion,
+  ConvertedVersion,
+  JsonObject,
+  ResourceDefinition,
+  Subresource,
+} from '../resources/definition.ts';
 import { checkFields } from '../resources/fields.ts';
 import { parseJsonPath } from '../resources/json-path.ts';
 import type { Schema } from '../resources/schemas.ts';
@@ -49,12 +56,6 @@ const BLOCKING = new Set([
 export const hasCondition = ({ status }: CustomResourceDefinition, type: string): boolean =>
   status?.conditions?.some((each) => each.type === type && each.status === 'True') ?? false;
 
-/** The versions that are served. Conversion by webhook is not done: then it is the storage version alone. */
-export function servedVersions({ spec }: CustomResourceDefinition): CustomResourceDefinitionVersion[] {
-  const webhook = spec.conversion?.strategy === 'Webhook';
-  return spec.versions.filter((each) => each.served && (each.storage || !webhook));
-}
-
 const identityOf = ({ spec }: CustomResourceDefinition, version: string): Identity => ({
   group: spec.group,
   version,
@@ -66,8 +67,9 @@ const identityOf = ({ spec }: CustomResourceDefinition, version: string): Identi
 /** Undefined where no version is served. */
 export function definitionOf(crd: CustomResourceDefinition): ResourceDefinition | undefined {
   const storage = crd.spec.versions.find((each) => each.storage);
-  const served = servedVersions(crd);
+  const served = crd.spec.versions.filter((each) => each.served);
   if (storage === undefined) return undefined;
+  if (crd.spec.conversion?.strategy === 'Webhook') return convertedDefinition(crd, storage);
   const own = versionDefinition(crd, storage, storage.name);
   const changed = (crd.metadata.generation ?? 1) > 1;
   const others = served.filter((each) => !each.storage);
@@ -88,6 +90,31 @@ export function definitionOf(crd: CustomResourceDefinition): ResourceDefinition 
       };
     }),
   };
+}
+
+/** Conversion by a webhook: each version is a definition of its own, and no object is taken for one of another version. */
+function convertedDefinition(
+  crd: CustomResourceDefinition,
+  storage: CustomResourceDefinitionVersion,
+): ResourceDefinition {
+  const { metadata, spec } = crd;
+  const { clientConfig = {}, conversionReviewVersions = [] } = spec.conversion?.webhook ?? {};
+  const changed = (metadata.generation ?? 1) > 1;
+  const versions = spec.versions.map((version): [string, ConvertedVersion] => {
+    const definition = versionDefinition(crd, version, version.name);
+    return [
+      version.name,
+      { definition, served: version.served, read: reader(definition, definition.identity), changed },
+    ];
+  });
+  const conversion: Conversion = {
+    key: `${metadata.uid}/${metadata.generation}`,
+    clientConfig,
+    reviewVersions: conversionReviewVersions,
+    storage: storage.name,
+    versions: new Map(versions),
+  };
+  return { ...versionDefinition(crd, storage, storage.name), conversion };
 }
 
 /** Conversion `None`: only apiVersion differs; what the version's schema does not know is not shown. */

@@ -10,11 +10,11 @@ import { formatTime, parseTime } from '../../shared/time.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
 import type { IndexEntry } from '../store/store.ts';
 import { admit, admitValid } from './admit.ts';
-import { type Current, commit, parseStored, readCurrent, remove, type Written } from './commit.ts';
+import { type Current, commit, currentOf, readCurrent, remove, type Written } from './commit.ts';
 import { finalizersAfterDelete, isHeld } from './finalizers.ts';
 import { copyJson } from './json.ts';
 import type { Session } from './session.ts';
-import { type WebhookQuestion, WebhooksNeeded } from './webhook-journal.ts';
+import { type Question, WebhooksNeeded } from './webhook-journal.ts';
 import type { Write } from './write.ts';
 
 export interface Deleted extends Written {
@@ -142,11 +142,11 @@ export function deleteCollection(
   const found = [...session.transaction.list({ resource: name, ...listed }).items].filter(
     (stored) => matchesKey?.(stored.namespace, stored.name) ?? true,
   );
-  const needed: WebhookQuestion[] = [];
+  const needed: Question[] = [];
   const deleted: Deleted[] = [];
   for (const stored of found) {
     try {
-      deleted.push(deleteCurrent(session, definition, parseStored(stored), options));
+      deleted.push(deleteCurrent(session, definition, currentOf(session, definition, stored), options));
     } catch (error) {
       // All that has to be asked is asked at once, not one item after the other.
       if (!(error instanceof WebhooksNeeded)) throw error;

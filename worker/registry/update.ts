@@ -17,7 +17,7 @@ import type { PartRules, ResourceDefinition, SpecPart } from '../resources/defin
 import { validateMetadata, validateMetadataUpdate } from '../resources/metadata-validation.ts';
 import { admit, admitValid } from './admit.ts';
 import { trackChange } from './apply/tracking.ts';
-import { type Current, commit, readCurrent, remove, requireRevision, type Written } from './commit.ts';
+import { type Current, commit, isOutdated, readCurrent, remove, requireRevision, type Written } from './commit.ts';
 import { create } from './create.ts';
 import { fillIn } from './fill-in.ts';
 import { isHeld } from './finalizers.ts';
@@ -219,6 +219,6 @@ function write(
   if (definition.generation && !sameDesiredState(draft, stored)) {
     draft.metadata.generation = (stored.metadata.generation ?? 0) + 1;
   }
-  if (sameObject(draft, stored)) return { object: stored, text: current.text };
+  if (sameObject(draft, stored) && !isOutdated(definition, current)) return { object: stored, text: current.text };
   return commit(session, definition, draft, current);
 }

@@ -1,5 +1,5 @@
 /**
- * How a synchronous transaction uses webhooks, which answer later. It runs as far as the first answer that it has not got,
+ * How a synchronous transaction uses webhooks of both sorts, those that judge and those that convert, which answer later. It runs as far as the first answer that it has not got,
  * throws WebhooksNeeded and leaves nothing; whoever opened it asks (`http/webhook-calls.ts`), writes the answers down here,
  * and runs it again. An answer holds for the very question it was given to: when the object, the caller or the configuration
  * has changed meanwhile, the question is another one and is asked anew. So what was judged is what is stored, without a lock.
@@ -8,9 +8,10 @@
  * by the second: they are no part of a question's key.
  */
 import type { ValidatingWebhook } from '../../shared/api/admissionregistration.ts';
+import type { KubeObject } from '../../shared/api/meta.ts';
 import type { RegisteredWebhook } from '../admission/configurations.ts';
 import type { AdmissionRequest } from '../admission/request.ts';
-import type { JsonObject } from '../resources/definition.ts';
+import type { Conversion, JsonObject } from '../resources/definition.ts';
 import type { RegistryParts } from './session.ts';
 
 /** admission.k8s.io/v1 AdmissionResponse, checked as far as its form goes. */
@@ -34,9 +35,23 @@ export interface WebhookQuestion {
   request: AdmissionRequest;
 }
 
+/** `object` in another version of its kind. */
+export interface ConversionQuestion {
+  key: string;
+  type: 'conversion';
+  conversion: Conversion;
+  object: KubeObject;
+  version: string;
+}
+
+/** `converted`: of the right version and kind, with the metadata that it may not change. `error`: a whole message. */
+export type ConversionAnswer = { converted: JsonObject } | { error: string };
+
+export type Question = WebhookQuestion | ConversionQuestion;
+
 export class WebhooksNeeded extends Error {
-  readonly questions: readonly WebhookQuestion[];
-  constructor(questions: readonly WebhookQuestion[]) {
+  readonly questions: readonly Question[];
+  constructor(questions: readonly Question[]) {
     super('webhooks must be asked first');
     this.questions = questions;
   }
@@ -46,6 +61,7 @@ type Draws = Pick<RegistryParts, 'newUid' | 'random'>;
 
 export class WebhookJournal {
   readonly #answers = new Map<string, WebhookAnswer>();
+  readonly #conversions = new Map<string, ConversionAnswer>();
   readonly #uids: string[] = [];
   readonly #randoms: number[] = [];
   #uid = 0;
@@ -80,6 +96,14 @@ export class WebhookJournal {
   write({ key }: Pick<WebhookQuestion, 'key'>, answer: WebhookAnswer): void {
     this.#answers.set(key, answer);
   }
+
+  conversionOf({ key }: Pick<ConversionQuestion, 'key'>): ConversionAnswer | undefined {
+    return this.#conversions.get(key);
+  }
+
+  writeConversion({ key }: Pick<ConversionQuestion, 'key'>, answer: ConversionAnswer): void {
+    this.#conversions.set(key, answer);
+  }
 }
 
 function timeless(object: JsonObject | null): unknown {
@@ -97,4 +121,12 @@ export function questionOf(
   const { object, oldObject, ...rest } = request;
   const key = JSON.stringify([type, registered.key, rest, timeless(object), timeless(oldObject)]);
   return { key, type, registered, request };
+}
+
+/** A conversion is good for all objects that differ only in what the answer may not change. */
+export function conversionQuestion(conversion: Conversion, object: KubeObject, version: string): ConversionQuestion {
+  const { metadata, ...rest } = object;
+  const { name, namespace, uid, labels, annotations } = metadata;
+  const key = JSON.stringify([conversion.key, version, name, namespace, uid, labels, annotations, rest]);
+  return { key, type: 'conversion', conversion, object, version };
 }

@@ -75,8 +75,21 @@ function changeByWebhook(
   const { draft } = admission;
   if (response.patch === undefined || draft === undefined) return false;
   const before = JSON.stringify(draft);
-  takePatched(admission, draft, patched(draft, response.patch));
+  takePatched(admission, draft, patchedAsShown(admission, question, draft, response.patch));
   return JSON.stringify(draft) !== before;
+}
+
+/** A patch is of what the webhook was shown, which may be another version than the one that is written. */
+function patchedAsShown(
+  admission: Admission,
+  { request }: WebhookQuestion,
+  draft: KubeObject,
+  patch: unknown,
+): JsonObject {
+  const { conversion, identity } = admission.definition;
+  if (conversion === undefined || request.kind.version === identity.version) return patched(draft, patch);
+  const shown = patched(admission.inVersion(draft, request.kind.version), patch) as unknown as KubeObject;
+  return admission.inVersion(shown, identity.version) as unknown as JsonObject;
 }
 
 function patched(draft: KubeObject, patch: unknown): JsonObject {

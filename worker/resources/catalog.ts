@@ -142,7 +142,7 @@ export interface ServedResource {
   listKind: string;
   /** Paths below an object. A second form of a built-in resource has none of its own. */
   subresources: readonly Subresource[];
-  /** Set where the served form is not the stored one. */
+  /** Set where the served form is not the stored one, and can be had without asking anybody. */
   convert?: { fromStored(object: JsonObject): JsonObject; toStored(object: JsonObject): JsonObject } | undefined;
 }
 
@@ -176,7 +176,22 @@ function servedForms(resource: ResourceDefinition): ServedResource[] {
       },
     };
   };
-  const { fromStored, listKind, subresources } = resource;
+  const { fromStored, listKind, subresources, conversion } = resource;
+  if (conversion !== undefined) {
+    const versions = [...conversion.versions.values()].filter((each) => each.served);
+    const forms = versions.map(({ definition: plain }) => {
+      const isOwn = plain.identity.version === resource.identity.version;
+      const converting = isOwn ? resource : { ...plain, conversion };
+      const { identity, listKind: list, subresources: parts } = plain;
+      return lazily(() => schemaOf(plain), {
+        definition: converting,
+        identity,
+        listKind: list,
+        subresources: parts,
+      });
+    });
+    return forms.sort((a, b) => Number(b.definition === resource) - Number(a.definition === resource));
+  }
   const own = lazily(() => schemaOf(resource), {
     definition: resource,
     identity: resource.identity,

@@ -2,7 +2,7 @@
  * A kind is a value: one ResourceDefinition drives REST, discovery, OpenAPI, defaulting, validation, status splitting,
  * selectors and the kubectl table. Built-in kinds are the files of this room; a CRD becomes the same value at run time.
  */
-
+import type { WebhookClientConfig } from '../../shared/api/admissionregistration.ts';
 import type { StructuralSchema } from '../../shared/api/apiextensions.ts';
 import type { Draft, Identity, KubeObject, StatusCause } from '../../shared/api/meta.ts';
 import type { IndexEntry } from '../store/store.ts';
@@ -55,6 +55,29 @@ export interface WriteContext {
   random(): number;
 }
 
+/** How the versions of a custom resource turn into each other where only a webhook knows. */
+export interface Conversion {
+  /** Changes whenever its definition does. */
+  key: string;
+  clientConfig: WebhookClientConfig;
+  /** Of ConversionReview, in the order of preference. */
+  reviewVersions: readonly string[];
+  /** The version that is written. */
+  storage: string;
+  /** Every version there may be objects of, whether it is served or not. */
+  versions: ReadonlyMap<string, ConvertedVersion>;
+}
+
+export interface ConvertedVersion {
+  /** For objects that are stored in this version: it converts nothing. */
+  definition: ResourceDefinition;
+  served: boolean;
+  /** A copy of what came from elsewhere as this version's schema has it: pruned, defaulted. */
+  read(object: unknown): JsonObject;
+  /** The schema may have been another one when an object was stored in this version. */
+  changed: boolean;
+}
+
 export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   identity: Identity<T>;
   singular: string;
@@ -78,6 +101,11 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
     /** Custom resources: a version has a schema, rules, columns and subresources of its own. */
     definition?: ResourceDefinition<T>;
   }[];
+  /**
+   * Custom resources whose versions a webhook converts, in place of `alsoServedAs`. The pipeline then works in this definition's own version, as its
+   * identity says: what is read from the store is converted into it, what is written out of it (`registry/conversion.ts`).
+   */
+  conversion?: Conversion;
   /** Custom resources: the version that is stored in is not served itself. */
   unserved?: boolean;
   /** Custom resources: makes what was stored under an older schema what this one says (pruned, defaulted). */

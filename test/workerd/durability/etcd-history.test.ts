@@ -8,7 +8,8 @@ import { describe, expect, test } from 'vitest';
 import type { ConfigMap } from '../../../shared/api/core.ts';
 import type { KubeList } from '../../../shared/api/meta.ts';
 import type { Cluster } from '../../../worker/cluster.ts';
-import { Watches, type WatchRequest } from '../../../worker/links/watches.ts';
+import type { WatchRequest } from '../../../worker/links/event-texts.ts';
+import { Watches } from '../../../worker/links/watches.ts';
 import { catalogOf } from '../../../worker/resources/catalog.ts';
 import { objectSql } from '../../../worker/store/object-sql.ts';
 import { SqliteStore } from '../../../worker/store/sqlite-store.ts';
@@ -399,6 +400,8 @@ describe('etcd#15220: a progress notice is ahead of its stream', () => {
         catalog: () => catalog,
         nowMs: () => nowMs,
         later: (step) => step(),
+        webhooks: { newUid: () => crypto.randomUUID(), post: () => Promise.reject(new Error('no webhook is called')) },
+        log: (entry) => console.log(JSON.stringify(entry)),
       });
       store.onCommit((changes) => watches.publish(changes));
       const served = catalog.findResource('', 'v1', 'configmaps')!;

@@ -38,6 +38,20 @@ export interface WriteScope {
   manager: Manager;
   /** RFC 3339, whole seconds. */
   now: string;
+  /**
+   * Where versions name their fields differently: how entries of another one are read. Undefined: there is no such version
+   * any more. Without this function all versions have the same fields.
+   */
+  otherVersion?(apiVersion: string): OtherVersion | undefined;
+}
+
+export interface OtherVersion {
+  type: TypeOf;
+  /** The object before the write, in that version. */
+  before: JsonMap;
+  convert(object: JsonMap): JsonMap;
+  /** And back into the version of the write. */
+  back(object: JsonMap): JsonMap;
 }
 
 interface Owner extends Manager {
@@ -88,8 +102,12 @@ const entryOf = (owner: Owner): ManagedFieldsEntry => ({
   ...(owner.subresource === '' ? {} : { subresource: owner.subresource }),
 });
 
+/** Kubernetes: who applies stays the same, whichever version it applies through. */
 const sameManager = (a: Manager, b: Manager): boolean =>
-  a.name === b.name && a.operation === b.operation && a.subresource === b.subresource && a.apiVersion === b.apiVersion;
+  a.name === b.name &&
+  a.operation === b.operation &&
+  a.subresource === b.subresource &&
+  (a.operation === 'Apply' || a.apiVersion === b.apiVersion);
 
 type Named = Manager & { time: string | undefined };
 
@@ -132,6 +150,38 @@ const unversioned = (object: JsonMap): JsonMap => {
   return { ...object, metadata };
 };
 
+interface Changed {
+  written: FieldSet;
+  removed: FieldSet;
+}
+
+const changedBetween = (type: TypeOf, before: JsonMap, after: JsonMap): Changed => {
+  const { added, modified, removed } = compare(type, unversioned(before), unversioned(after));
+  return { written: difference(union(added, modified), UNOWNED), removed };
+};
+
+/** What a write changed, as each owner's version names it; undefined for owners of a version that is gone. */
+function changedFor(scope: WriteScope, own: Changed, after: JsonMap): (owner: Manager) => Changed | undefined {
+  const { otherVersion, manager } = scope;
+  if (otherVersion === undefined) return () => own;
+  const known = new Map<string, Changed | undefined>([[manager.apiVersion, own]]);
+  return ({ apiVersion }) => {
+    if (!known.has(apiVersion)) {
+      const other = otherVersion(apiVersion);
+      known.set(apiVersion, other && changedBetween(other.type, other.before, other.convert(after)));
+    }
+    return known.get(apiVersion);
+  };
+}
+
+/** The other owners without what was changed under them. */
+const left = (owners: readonly Owner[], changed: (owner: Manager) => Changed | undefined): Owner[] =>
+  owners.flatMap((owner) => {
+    const change = changed(owner);
+    if (change === undefined) return [];
+    return [{ ...owner, set: difference(difference(owner.set, change.removed), change.written) }];
+  });
+
 /**
  * The entries after an ordinary write turned `before` (undefined: a create) into `after`: its manager owns what it
  * changed, the others lose what is gone or changed under them. Equal sets keep their time.
@@ -150,9 +200,11 @@ export function trackUpdate(
   if (again !== undefined) return again;
   const owners = entries.map(ownerOf);
   const mine = owners.find((owner) => sameManager(owner, scope.manager));
-  const others = owners
-    .filter((owner) => owner !== mine)
-    .map((owner) => ({ ...owner, set: difference(difference(owner.set, change.removed), written) }));
+  const changed = changedFor(scope, { written, removed: change.removed }, after);
+  const others = left(
+    owners.filter((owner) => owner !== mine),
+    changed,
+  );
   const set = union(difference(mine?.set ?? EMPTY, change.removed), written);
   if (mine !== undefined && equal(mine.set, set) && isEmpty(written)) return entriesOf([...others, mine]);
   return entriesOf([...others, { ...scope.manager, time: scope.now, set }]);
@@ -166,6 +218,8 @@ function writtenAgain(
   removed: FieldSet,
 ): ManagedFieldsEntry[] | undefined {
   const mine = entries.find((entry) => sameManager(nameOf(entry), scope.manager));
+  const { apiVersion } = scope.manager;
+  if (scope.otherVersion !== undefined && entries.some((entry) => entry.apiVersion !== apiVersion)) return undefined;
   if (isEmpty(written) || mine === undefined || !holds(mine.fieldsV1 ?? {}, written)) return undefined;
   for (const { fieldsV1 = {} } of entries) {
     if (meets(fieldsV1, removed) || (fieldsV1 !== mine.fieldsV1 && meets(fieldsV1, written))) return undefined;
@@ -197,27 +251,70 @@ export function apply(
   const set = difference(fieldsOf(scope.type, wanted), UNOWNED);
   const others = owners.filter((owner) => owner !== mine);
   const merged = merge(scope.type, bare, wanted) as JsonMap;
-  const pruned = prune(scope.type, merged, mine?.set ?? EMPTY, [set, ...others.map((owner) => owner.set)]);
+  const pruned = prune(scope, merged, mine, set, others);
   // Laid on once more: a map that the manifest leaves empty stays, though pruning emptied it.
   const object = merge(scope.type, pruned, wanted) as JsonMap;
 
-  const change = compare(scope.type, bare, object);
-  const written = difference(union(change.added, change.modified), UNOWNED);
+  const changed = changedFor(scope, changedBetween(scope.type, bare, object), object);
   const conflicts = others
-    .map((owner) => ({ owner, set: intersection(owner.set, written) }))
+    .map((owner) => ({ owner, set: intersection(owner.set, changed(owner)?.written ?? EMPTY) }))
     .filter((conflict) => !isEmpty(conflict.set));
   if (conflicts.length > 0 && !force) throw conflictError(conflicts);
 
-  const left = others.map((owner) => ({ ...owner, set: difference(difference(owner.set, change.removed), written) }));
-  const time = mine !== undefined && equal(mine.set, set) && sameJson(bare, object) ? mine.time : scope.now;
-  return { object, entries: entriesOf([...left, { ...scope.manager, time, set }]) };
+  const time =
+    mine?.apiVersion === scope.manager.apiVersion && equal(mine.set, set) && sameJson(bare, object)
+      ? mine.time
+      : scope.now;
+  return { object, entries: entriesOf([...left(others, changed), { ...scope.manager, time, set }]) };
 }
 
-/** Removes what the manager no longer applies and nobody else owns. */
-function prune(type: TypeOf, merged: JsonMap, last: FieldSet, owned: readonly FieldSet[]): JsonMap {
-  const kept = withParents(owned.reduce(union, EMPTY));
-  const dropped = withoutKeyFields(difference(last, kept), kept);
-  return (remove(type, merged, dropped) ?? {}) as JsonMap;
+/** The object as one version has it. */
+interface Space {
+  type: TypeOf;
+  into(object: JsonMap): JsonMap;
+  back(object: JsonMap): JsonMap;
+}
+
+/** Removes what the manager no longer applies and nobody else owns, in the version in which it last applied. */
+function prune(
+  scope: WriteScope,
+  merged: JsonMap,
+  mine: Owner | undefined,
+  set: FieldSet,
+  others: readonly Owner[],
+): JsonMap {
+  const { manager, otherVersion, type } = scope;
+  if (mine === undefined) return merged;
+  const own: Space = { type, into: (object) => object, back: (object) => object };
+  const spaceOf = (apiVersion: string): Space | undefined => {
+    if (otherVersion === undefined || apiVersion === manager.apiVersion) return own;
+    const other = otherVersion(apiVersion);
+    return other && { type: other.type, into: other.convert, back: other.back };
+  };
+  const versionOf = (owner: Manager): string => (otherVersion === undefined ? manager.apiVersion : owner.apiVersion);
+  const owned = Map.groupBy([...others, { ...manager, time: undefined, set }], versionOf);
+  const last = spaceOf(versionOf(mine));
+  if (last === undefined) return merged;
+  const kept = withParents(setOf(owned.get(versionOf(mine))));
+  const dropped = withoutKeyFields(difference(mine.set, kept), kept);
+  if (isEmpty(dropped)) return merged;
+  let pruned = last.back((remove(last.type, last.into(merged), dropped) ?? {}) as JsonMap);
+  owned.delete(versionOf(mine));
+  for (const [apiVersion, owners] of owned) {
+    const space = spaceOf(apiVersion);
+    if (space !== undefined) pruned = putBack(space, merged, pruned, setOf(owners));
+  }
+  return pruned;
+}
+
+const setOf = (owners: readonly Owner[] = []): FieldSet => owners.map((owner) => owner.set).reduce(union, EMPTY);
+
+/** What is owned in another version, where its fields have other names, is not lost. */
+function putBack({ type, into, back }: Space, merged: JsonMap, pruned: JsonMap, owned: FieldSet): JsonMap {
+  const whole = into(merged);
+  const { removed } = compare(type, whole, into(pruned));
+  if (isEmpty(intersection(removed, owned))) return pruned;
+  return back((remove(type, whole, difference(removed, withParents(owned))) ?? {}) as JsonMap);
 }
 
 /** Members and every field above one: a parent stays while something in it is owned. */

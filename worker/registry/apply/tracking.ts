@@ -8,9 +8,10 @@ import { formatTime } from '../../../shared/time.ts';
 import { schemaOf } from '../../resources/catalog.ts';
 import type { ResourceDefinition } from '../../resources/definition.ts';
 import type { Schema } from '../../resources/schemas.ts';
+import { inVersion, versionOf } from '../conversion.ts';
 import type { Session } from '../session.ts';
 import { areFields } from './field-set.ts';
-import { type Manager, trackUpdate, type WriteScope } from './managed-fields.ts';
+import { type Manager, type OtherVersion, trackUpdate, type WriteScope } from './managed-fields.ts';
 import { typeOfSchema } from './schema-types.ts';
 import type { JsonMap } from './typed.ts';
 
@@ -33,11 +34,35 @@ export function writeScope(
   definition: ResourceDefinition,
   operation: Manager['operation'],
   subresource: string,
+  live?: KubeObject,
 ): WriteScope {
   return {
     type: typeOfSchema(storedSchema(definition)),
     manager: { name: session.manager, operation, apiVersion: apiVersionOf(definition.identity), subresource },
     now: formatTime(session.transaction.nowMs),
+    ...(definition.conversion === undefined || live === undefined
+      ? {}
+      : { otherVersion: (apiVersion) => otherVersion(session, definition, live, apiVersion) }),
+  };
+}
+
+/** Owners of another version own fields of that version: to see what a write does to them, the object is converted. */
+function otherVersion(
+  session: Session,
+  { conversion, identity }: ResourceDefinition,
+  live: KubeObject,
+  apiVersion: string,
+): OtherVersion | undefined {
+  const version = versionOf({ apiVersion });
+  const known = conversion?.versions.get(version);
+  if (conversion === undefined || known === undefined) return undefined;
+  const into = (to: string) => (object: JsonMap) =>
+    inVersion(session, conversion, object as unknown as KubeObject, to) as unknown as JsonMap;
+  return {
+    type: typeOfSchema(storedSchema(known.definition)),
+    before: into(version)(live as unknown as JsonMap),
+    convert: into(version),
+    back: into(identity.version),
   };
 }
 
@@ -103,7 +128,7 @@ export function trackChange(
     entries.length === 0
       ? []
       : trackUpdate(
-          writeScope(session, definition, 'Update', subresource),
+          writeScope(session, definition, 'Update', subresource, stored),
           { status: {}, ...(stored as unknown as JsonMap) },
           { status: {}, ...(draft as unknown as JsonMap) },
           entries,

@@ -1,0 +1,156 @@
+/**
+ * What watchers are told, as text: events in the form and version that each asked for, bookmarks, and events that travel
+ * together. Who is told what and when is `watches.ts`.
+ */
+import { apiVersionOf, type Identity, type KubeObject } from '../../shared/api/meta.ts';
+import type { Selection } from '../registry/selection.ts';
+import { columnDefinitions, type IncludeObject, partialMetadata, tableOf, tableRow } from '../registry/table.ts';
+import type { ServedResource } from '../resources/catalog.ts';
+import type { JsonObject } from '../resources/definition.ts';
+import type { Change, Reader, StoredObject } from '../store/store.ts';
+
+export interface WatchRequest {
+  group: string;
+  version: string;
+  resource: string;
+  /** undefined: all namespaces. */
+  namespace: string | undefined;
+  labelSelector: string;
+  fieldSelector: string;
+  as: '' | 'Table' | 'PartialObjectMetadata';
+  metaVersion: 'v1' | 'v1beta1';
+  include: IncludeObject;
+  /** 0: from what there is now. */
+  revision: number;
+  /** The present state first, as ADDED events. */
+  initial: boolean;
+  /** A bookmark ends the present state (sendInitialEvents). */
+  endsInitial: boolean;
+  bookmarks: boolean;
+}
+
+export interface Attachment extends WatchRequest {
+  kind: 'watch';
+  /** The newest revision that the watcher is known to have, as of its start or its last bookmark. */
+  sent: number;
+  bookmarkMs: number;
+  /** Tables: the first event has told the columns. */
+  columnsTold: boolean;
+  /**
+   * The present state is still being sent, page by page, or a webhook converts what is to be sent; what happens meanwhile is
+   * read from history afterwards.
+   */
+  starting: boolean;
+}
+
+/** A watcher of this instance: its attachment, read once, with the selector ready. */
+export interface Watcher {
+  attachment: Attachment;
+  served: ServedResource;
+  selection: Selection;
+}
+
+type EventType = Change['type'] | 'BOOKMARK' | 'ERROR';
+
+const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
+/** Initial events travel together, newline between them. */
+const BATCH_CHARACTERS = 256 * 1024;
+
+export const eventText = (type: EventType, object: string): string => `{"type":"${type}","object":${object}}`;
+
+/** Of the watched kind, for reflectors drop what is of another. */
+export function bookmarkText({ attachment, served }: Watcher, revision: number, endsInitial: boolean): string {
+  const metadata = {
+    resourceVersion: String(revision),
+    creationTimestamp: null,
+    ...(endsInitial ? { annotations: { [INITIAL_EVENTS_END]: 'true' } } : {}),
+  };
+  const group = `meta.k8s.io/${attachment.metaVersion}`;
+  const kind: Pick<Identity, 'kind'> & { apiVersion: string } =
+    attachment.as === ''
+      ? { kind: served.identity.kind, apiVersion: apiVersionOf(served.identity) }
+      : { kind: attachment.as, apiVersion: group };
+  if (attachment.as !== 'Table') return eventText('BOOKMARK', JSON.stringify({ ...kind, metadata }));
+  const row = { cells: [], object: { ...partialKind(group), metadata } };
+  const table = tableOf({ resourceVersion: String(revision) }, null, [row], attachment.metaVersion);
+  return eventText('BOOKMARK', JSON.stringify(table));
+}
+
+/** Metadata comes first in what is stored, and no name before it can hold a quote. */
+const atRevision = (text: string, revision: number): string =>
+  text.replace(/"resourceVersion":"\d+"/, `"resourceVersion":"${revision}"`);
+
+const partialKind = (apiVersion: string) => ({ kind: 'PartialObjectMetadata', apiVersion });
+
+/** Each event is written once a form, for all watchers of it. */
+export class EventTexts {
+  readonly #nowMs: number;
+  readonly #reader: Reader;
+  readonly #written = new Map<string, string>();
+
+  constructor({ nowMs, reader }: { nowMs(): number; reader: Reader }) {
+    this.#nowMs = nowMs();
+    this.#reader = reader;
+  }
+
+  of(type: Change['type'], stored: StoredObject | Change, watcher: Watcher): string {
+    const { attachment } = watcher;
+    const first = attachment.as === 'Table' && !attachment.columnsTold;
+    const form = `${attachment.as} ${attachment.metaVersion} ${attachment.include} ${attachment.group}/${attachment.version} ${first}`;
+    const key = `${stored.revision} ${stored.namespace}/${stored.name} ${type} ${form}`;
+    let text = this.#written.get(key);
+    if (text === undefined) {
+      text = eventText(type, this.#object(this.lastSelected(type, stored), watcher, first));
+      this.#written.set(key, text);
+    }
+    if (first) attachment.columnsTold = true;
+    return text;
+  }
+
+  /**
+   * Kubernetes: an object that no longer matches is shown as it last did, at the revision at which it ceased to, so that
+   * the selector of the watch still finds it.
+   */
+  lastSelected(type: Change['type'], stored: StoredObject | Change): StoredObject {
+    if (type !== 'DELETED' || !('type' in stored) || stored.type === 'DELETED') return stored;
+    const before = this.#reader.textBefore(stored.revision);
+    return before === undefined ? stored : { ...stored, text: atRevision(before, stored.revision) };
+  }
+
+  #object(stored: StoredObject, { attachment, served }: Watcher, first: boolean): string {
+    if (attachment.as === '') {
+      if (served.convert === undefined) return stored.text;
+      return JSON.stringify(served.convert.fromStored(JSON.parse(stored.text) as JsonObject));
+    }
+    const object = JSON.parse(stored.text) as KubeObject;
+    if (attachment.as === 'PartialObjectMetadata')
+      return JSON.stringify(partialMetadata(object, attachment.metaVersion));
+    const row = tableRow(served.definition, object, attachment.include, this.#nowMs, attachment.metaVersion);
+    const columns = first ? columnDefinitions(served.definition) : null;
+    const metadata = { resourceVersion: object.metadata.resourceVersion };
+    return JSON.stringify(tableOf(metadata, columns, [row], attachment.metaVersion));
+  }
+}
+
+/** Gathers events into messages of a sensible size. */
+export class Batch {
+  readonly #socket: WebSocket;
+  #lines: string[] = [];
+  #characters = 0;
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+  }
+
+  add(line: string): void {
+    this.#lines.push(line);
+    this.#characters += line.length;
+    if (this.#characters >= BATCH_CHARACTERS) this.flush();
+  }
+
+  flush(): void {
+    if (this.#lines.length > 0) this.#socket.send(this.#lines.join('\n'));
+    this.#lines = [];
+    this.#characters = 0;
+  }
+}
