@@ -251,28 +251,6 @@ describe('versions', () => {
     await warned.text();
     expect(warned.headers.get('warning')).toBe('299 - "part.example.com/v2 Part is deprecated"');
   });
-
-  test('that a webhook would convert are not served, and the definition says so', async () => {
-    const crd = crdOf('hooked', 'hooked.example.com');
-    const second = { ...crd.spec.versions[0], name: 'v2', storage: false };
-    await create({
-      ...crd,
-      spec: {
-        ...crd.spec,
-        versions: [...crd.spec.versions, second],
-        conversion: {
-          strategy: 'Webhook',
-          webhook: { conversionReviewVersions: ['v1'], clientConfig: { url: 'https://convert.example.com/' } },
-        },
-      },
-    });
-    const made = await api.json<CustomResourceDefinition>('GET', `${CRDS}/${crd.metadata.name}`);
-    expect(made.status?.conditions?.find((each) => each.type === 'Established')?.message).toContain(
-      'conversion by webhook is not supported by Longshore, so only the storage version is served, not "v2"',
-    );
-    expect(await api.code('GET', '/apis/hooked.example.com/v1/hookeds')).toBe(200);
-    expect(await api.code('GET', '/apis/hooked.example.com/v2/hookeds')).toBe(404);
-  });
 });
 
 describe('a definition', () => {

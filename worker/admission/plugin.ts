@@ -6,7 +6,7 @@
  */
 import type { Identity, KubeObject } from '../../shared/api/meta.ts';
 import type { Catalog } from '../resources/catalog.ts';
-import type { ResourceDefinition, Subresource } from '../resources/definition.ts';
+import type { Conversion, ResourceDefinition, Subresource } from '../resources/definition.ts';
 import type { IndexEntry } from '../store/store.ts';
 import type { UserInfo } from '../users.ts';
 import type { Configurations } from './configurations.ts';
@@ -54,8 +54,8 @@ export interface Admission {
   catalog: Catalog;
   /** The cluster's policies and webhooks. */
   configurations: Configurations;
-  /** The object in another version of its kind, where a webhook converts. @throws StatusError 500 when it cannot be. */
-  inVersion(object: KubeObject, version: string): KubeObject;
+  /** An object in another version of its kind, where a webhook converts. @throws StatusError 500 when it cannot be. */
+  inVersion(conversion: Conversion, object: KubeObject, version: string): KubeObject;
   /** Becomes a Warning header. */
   warn(text: string): void;
   /** Becomes an annotation of the request's audit event. */

@@ -50,7 +50,7 @@ export function inForm(admission: Admission, form: Identity, object: KubeObject 
   if (object === undefined) return null;
   const { conversion, identity } = admission.definition;
   if (conversion !== undefined && !(admission.asked.part in KINDS) && form.version !== identity.version) {
-    return admission.inVersion(object, form.version) as unknown as JsonObject;
+    return admission.inVersion(conversion, object, form.version) as unknown as JsonObject;
   }
   const other = admission.definition.alsoServedAs?.find((each) => each.identity === form);
   if (other === undefined || admission.asked.part in KINDS) return object as unknown as JsonObject;

@@ -162,6 +162,8 @@ function paramsOf(
   }
   const found = findParams(served.definition.identity, ref, admission);
   if (found.length === 0 && ref.parameterNotFoundAction !== 'Allow') throw new ConfigurationError(NO_PARAMS);
+  const { conversion, identity } = served.definition;
+  if (conversion !== undefined) return found.map((each) => admission.inVersion(conversion, each, identity.version));
   return found.map((each) => (served.convert === undefined ? each : shownAs(served.convert.fromStored, each)));
 }
 

@@ -33,7 +33,10 @@ export async function callWebhook(
   seconds: number,
   maxBytes = MAX_ANSWER_BYTES,
 ): Promise<{ text: string } | { error: string }> {
-  const signal = AbortSignal.timeout(seconds * 1000);
+  const controller = new AbortController();
+  const { signal } = controller;
+  // Durable Objects: a timer that is left running keeps the object awake, as AbortSignal.timeout would.
+  const timer = setTimeout(() => controller.abort(), seconds * 1000);
   const { service, caBundle } = clientConfig;
   const url = urlOf(clientConfig, seconds);
   try {
@@ -43,6 +46,8 @@ export async function callWebhook(
   } catch (error) {
     const why = signal.aborted ? 'context deadline exceeded' : error instanceof Error ? error.message : String(error);
     return { error: `Post ${JSON.stringify(url)}: ${why}` };
+  } finally {
+    clearTimeout(timer);
   }
 }
 

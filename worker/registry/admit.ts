@@ -58,10 +58,7 @@ function admissionOf(session: Session, write: Write): Admission {
       return session.parts.catalog();
     },
     configurations: session.configurations,
-    inVersion(object, version) {
-      const { conversion } = write.definition;
-      return conversion === undefined ? object : inVersion(session, conversion, object, version);
-    },
+    inVersion: (conversion, object, version) => inVersion(session, conversion, object, version),
     warn: session.warn,
     annotate: session.annotate,
     saveStatus: (identity, object) => void session.objects.updateStatus(identity, object),

@@ -65,7 +65,9 @@ export function withOwnMetadata(
 ): KubeObject {
   const { labels, annotations } = converted.metadata as Partial<KubeObject['metadata']>;
   const { labels: _, annotations: __, ...metadata } = original.metadata;
-  const own = { ...metadata, ...(labels ? { labels } : {}), ...(annotations ? { annotations } : {}) };
+  const own = Object.fromEntries(
+    Object.entries({ ...metadata, labels, annotations }).filter(([, value]) => value !== undefined && value !== null),
+  );
   return versionIn(conversion, version).read({ ...converted, metadata: own }) as unknown as KubeObject;
 }
 

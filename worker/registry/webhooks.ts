@@ -88,8 +88,8 @@ function patchedAsShown(
 ): JsonObject {
   const { conversion, identity } = admission.definition;
   if (conversion === undefined || request.kind.version === identity.version) return patched(draft, patch);
-  const shown = patched(admission.inVersion(draft, request.kind.version), patch) as unknown as KubeObject;
-  return admission.inVersion(shown, identity.version) as unknown as JsonObject;
+  const shown = patched(admission.inVersion(conversion, draft, request.kind.version), patch) as unknown as KubeObject;
+  return admission.inVersion(conversion, shown, identity.version) as unknown as JsonObject;
 }
 
 function patched(draft: KubeObject, patch: unknown): JsonObject {

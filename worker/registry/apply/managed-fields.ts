@@ -312,8 +312,9 @@ const setOf = (owners: readonly Owner[] = []): FieldSet => owners.map((owner) =>
 /** What is owned in another version, where its fields have other names, is not lost. */
 function putBack({ type, into, back }: Space, merged: JsonMap, pruned: JsonMap, owned: FieldSet): JsonMap {
   const whole = into(merged);
-  const { removed } = compare(type, whole, into(pruned));
-  if (isEmpty(intersection(removed, owned))) return pruned;
+  const { removed, modified } = compare(type, whole, into(pruned));
+  // Changed, not removed: it has got its default.
+  if (isEmpty(intersection(union(removed, modified), owned))) return pruned;
   return back((remove(type, whole, difference(removed, withParents(owned))) ?? {}) as JsonMap);
 }
 
