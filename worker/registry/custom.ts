@@ -1,7 +1,7 @@
 /**
  * A CustomResourceDefinition as the values that everything else works with: one ResourceDefinition for its storage version, and
- * one for each other version that is served. How a webhook converts between them is `conversion.ts`. Pure, but for what is remembered between calls. Whether a definition is
- * established is `controllers/customresourcedefinitions.ts`.
+ * one for each other version that is served. Pure, but for what is remembered between calls. How a webhook converts between
+ * versions is `conversion.ts`, whether a definition is established `controllers/customresourcedefinitions.ts`.
  */
 
 import type { StructuralSchema } from '../../shared/api/apiextensions.ts';

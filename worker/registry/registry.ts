@@ -9,7 +9,8 @@ import type { AdmissionReader } from '../admission/plugin.ts';
 import type { Store, Synchronous, Transaction } from '../store/store.ts';
 import { SYSTEM, type UserInfo } from '../users.ts';
 import type { Objects } from './objects.ts';
-import type { RegistryParts, Session } from './session.ts';
+import type { RegistryParts } from './parts.ts';
+import type { Session } from './session.ts';
 import { typedObjects } from './typed-objects.ts';
 import type { WebhookJournal } from './webhook-journal.ts';
 

@@ -2,28 +2,13 @@
  * One transaction as the registry works with it: the store's transaction, who asks, and what the composition root gave.
  * Every verb of this room takes a Session; `registry.ts` makes them.
  */
-
 import type { Configurations } from '../admission/configurations.ts';
-import type { AdmissionPlugin, AdmissionReader } from '../admission/plugin.ts';
-import type { Catalog } from '../resources/catalog.ts';
-import type { Store, Transaction } from '../store/store.ts';
+import type { AdmissionReader } from '../admission/plugin.ts';
+import type { Transaction } from '../store/store.ts';
 import type { UserInfo } from '../users.ts';
-import type { ObjectChange, Objects } from './objects.ts';
+import type { Objects } from './objects.ts';
+import type { RegistryParts } from './parts.ts';
 import type { WebhookJournal } from './webhook-journal.ts';
-
-export interface RegistryParts {
-  store: Store;
-  /** Read at each use: it changes when CRDs come and go. */
-  catalog(): Catalog;
-  admission: readonly AdmissionPlugin[];
-  /** In [0, 1). */
-  random(): number;
-  newUid(): string;
-  /** Told when a transaction, or a savepoint, did not stay: what was learned inside it may be wrong. */
-  rolledBack?(): void;
-  /** Told of every change inside the transaction that makes it. */
-  changed(change: ObjectChange, objects: Objects, transaction: Transaction): void;
-}
 
 export interface Session {
   readonly parts: RegistryParts;

@@ -1,7 +1,7 @@
 /**
- * How a synchronous transaction uses webhooks of both sorts, those that judge and those that convert, which answer later. It runs as far as the first answer that it has not got,
- * throws WebhooksNeeded and leaves nothing; whoever opened it asks (`http/webhook-calls.ts`), writes the answers down here,
- * and runs it again. An answer holds for the very question it was given to: when the object, the caller or the configuration
+ * How a synchronous transaction uses webhooks of both sorts, those that judge and those that convert, which answer later. It
+ * runs as far as the first answer that it has not got, throws WebhooksNeeded and leaves nothing; whoever opened it asks
+ * (`http/webhook-calls.ts`), writes the answers down here, and runs it again. An answer holds for the very question it was given to: when the object, the caller or the configuration
  * has changed meanwhile, the question is another one and is asked anew. So what was judged is what is stored, without a lock.
  *
  * Run again, a transaction must draw the same uids and names, which is why those are written down as well. Times may differ
@@ -12,7 +12,7 @@ import type { KubeObject } from '../../shared/api/meta.ts';
 import type { RegisteredWebhook } from '../admission/configurations.ts';
 import type { AdmissionRequest } from '../admission/request.ts';
 import type { Conversion, JsonObject } from '../resources/definition.ts';
-import type { RegistryParts } from './session.ts';
+import type { RegistryParts } from './parts.ts';
 
 /** admission.k8s.io/v1 AdmissionResponse, checked as far as its form goes. */
 export interface AdmissionResponse {
