@@ -22,6 +22,7 @@ import { GroupCommit } from './http/group-commit.ts';
 import { impersonate } from './http/impersonation.ts';
 import { assetDescriptions } from './http/openapi-descriptions.ts';
 import { whyTokenEnded } from './http/token-status.ts';
+import { askWebhooks } from './http/webhook-calls.ts';
 import { KeyspaceWatches } from './links/keyspace-watches.ts';
 import { locatePod, locateService } from './links/locate.ts';
 import { locateProxy } from './links/locate-proxy.ts';
@@ -233,6 +234,10 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
       },
       liveness,
       log,
+      webhooks: {
+        ask: (questions, journal) => askWebhooks(webhooks, questions, journal),
+        follow: (step) => void step.then(() => this.#endTurn(this.#compose())),
+      },
     });
     const { registry, store, catalog } = plane;
     const rounds = createNodeRounds(liveness, {

@@ -7,7 +7,7 @@ import type { Identity } from '../shared/api/meta.ts';
 import { ADMISSION } from './admission/catalog.ts';
 import { createControllers } from './controllers/catalog.ts';
 import type { Controller } from './controllers/controller.ts';
-import { createRunner, type Runner } from './controllers/runner.ts';
+import { createRunner, type Runner, type RunnerWebhooks } from './controllers/runner.ts';
 import type { Liveness, Surroundings } from './controllers/surroundings.ts';
 import { bootstrap, bootstrapRoles, hasDefaultRoles } from './registry/bootstrap.ts';
 import { bootstrapDefaults, hasDefaultObjects } from './registry/bootstrap-defaults.ts';
@@ -31,6 +31,8 @@ export interface ControlPlaneParts {
   cluster: Surroundings['cluster'];
   liveness: Liveness;
   log(entry: Record<string, unknown>): void;
+  /** How webhooks are asked about what controllers write; without it none is. */
+  webhooks?: Pick<RunnerWebhooks, 'ask' | 'follow'>;
 }
 
 export interface ControlPlane {
@@ -84,7 +86,8 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const runner: Runner = createRunner({
     controllers: [...createControllers(surroundings), createScheduler(candidates), leases],
     store,
-    transact: (body, manager) => registry.asSystem(body, manager),
+    transact: (body, manager, more) => registry.asSystem(body, manager, more),
+    webhooks: parts.webhooks && { ...parts.webhooks, exist: () => registry.hasWebhooks },
     random,
     log: parts.log,
   });

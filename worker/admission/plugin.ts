@@ -41,6 +41,8 @@ export interface Admission {
   /** '' while a name is still to be generated. */
   name: string;
   user: UserInfo;
+  /** As webhooks and policies see it: of a controller, the account that upstream's has. */
+  shownUser: UserInfo;
   /** What will be stored; undefined for DELETE. Plugins change it in place. */
   draft: KubeObject | undefined;
   /** What is stored; undefined for CREATE. */

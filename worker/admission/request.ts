@@ -59,7 +59,7 @@ export function inForm(admission: Admission, form: Identity, object: KubeObject 
 
 /** @param form in which the objects are shown. */
 export function requestOf(admission: Admission, form: Identity): AdmissionRequest {
-  const { definition, name, namespace, user, dryRun, manager } = admission;
+  const { definition, name, namespace, shownUser, dryRun, manager } = admission;
   const { part, operation, object, oldObject } = admission.asked;
   const { group, version, resource, kind } = form;
   const own = definition.identity;
@@ -78,7 +78,7 @@ export function requestOf(admission: Admission, form: Identity): AdmissionReques
     ...(name === '' ? {} : { name }),
     ...(place === '' ? {} : { namespace: place }),
     operation,
-    userInfo: user,
+    userInfo: shownUser,
     object: inForm(admission, form, object),
     oldObject: inForm(admission, form, oldObject),
     dryRun,

@@ -24,6 +24,7 @@ const NOT_SIGNED = 'SigningUnavailable';
 export function createCertificateSigning(authority: () => CertificateAuthority | undefined): Controller {
   return {
     name: 'certificate-signing',
+    account: 'certificate-controller',
     sources: [
       source(CERTIFICATE_SIGNING_REQUESTS, ({ type, object }) =>
         type !== 'DELETED' && awaitsUs(object) ? [object.metadata.name] : [],

@@ -13,6 +13,7 @@ import { isEqual } from './equality.ts';
 /** Keys are names. */
 export const clusterRoleAggregation: Controller = {
   name: 'clusterrole-aggregation',
+  account: 'clusterrole-aggregation-controller',
   sources: [
     source(CLUSTER_ROLES, ({ type, object, previous }, objects) => {
       if (type === 'MODIFIED' && isEqual(facts(object), previous && facts(previous))) return [];

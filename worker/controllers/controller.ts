@@ -5,6 +5,7 @@
  */
 import type { Identity, KubeObject } from '../../shared/api/meta.ts';
 import type { ObjectChange, Objects } from '../registry/objects.ts';
+import type { UserInfo } from '../users.ts';
 
 export interface Source {
   /** ANY: changes of every resource there is, custom ones included. */
@@ -41,8 +42,26 @@ export interface Controller {
   sources: readonly Source[];
   /** In whose name it owns fields; kube-controller-manager unless said. */
   manager?: string;
+  /**
+   * The service account of kube-system that upstream gives it. Policies and webhooks know it by that, and judge what it
+   * writes. What has neither account nor user is a part of the API itself, as upstream, and no webhook is asked about it.
+   */
+  account?: string;
+  /** In place of an account: the scheduler is a user of its own. */
+  user?: UserInfo;
   /** A thrown error rolls this reconcile back, is logged, and the key comes again with exponential back-off. */
   reconcile(key: string, context: ReconcileContext): void;
+}
+
+const CONTROLLERS_NAMESPACE = 'kube-system';
+
+/** As whom a controller is seen; undefined: as the API itself. */
+export function userOf({ account, user }: Controller): UserInfo | undefined {
+  if (account === undefined) return user;
+  return {
+    username: `system:serviceaccount:${CONTROLLERS_NAMESPACE}:${account}`,
+    groups: ['system:serviceaccounts', `system:serviceaccounts:${CONTROLLERS_NAMESPACE}`, 'system:authenticated'],
+  };
 }
 
 export const keyOf = (object: KubeObject): string => `${object.metadata.namespace ?? ''}/${object.metadata.name}`;

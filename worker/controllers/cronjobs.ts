@@ -21,6 +21,7 @@ const TIMESTAMP_ANNOTATION = 'batch.kubernetes.io/cronjob-scheduled-timestamp';
 
 export const cronJobs: Controller = {
   name: 'cronjob',
+  account: 'cronjob-controller',
   sources: [
     source(CRON_JOBS, ({ type, object, previous }) =>
       type !== 'DELETED' && object.metadata.generation !== previous?.metadata.generation ? [keyOf(object)] : [],

@@ -22,6 +22,7 @@ const RETRY_MS = 5000;
 
 export const daemonSets: Controller = {
   name: 'daemonset',
+  account: 'daemon-set-controller',
   sources: [
     source(DAEMON_SETS, ({ type, object, previous }) => {
       if (type === 'ADDED') return [ADOPT + keyOf(object)];

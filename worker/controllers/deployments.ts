@@ -50,6 +50,7 @@ const COMPONENT = 'deployment-controller';
 
 export const deployments: Controller = {
   name: 'deployment',
+  account: 'deployment-controller',
   sources: [
     source(DEPLOYMENTS, ({ type, object, previous }) =>
       type !== 'DELETED' && (previous === undefined || !sameButForStatus(object, previous)) ? [keyOf(object)] : [],

@@ -36,6 +36,7 @@ const SCALED: readonly Identity<Scaled>[] = [
 
 export const disruption: Controller = {
   name: 'disruption',
+  account: 'disruption-controller',
   sources: [
     source(POD_DISRUPTION_BUDGETS, ({ type, object, previous }) => {
       const isNews =

@@ -25,6 +25,7 @@ const COMPONENT = 'endpoint-slice-mirroring-controller';
 
 export const endpointSliceMirroring: Controller = {
   name: 'endpointslice-mirroring',
+  account: 'endpointslicemirroring-controller',
   sources: [
     source(SERVICES, ({ type, object, previous }) => {
       if (type !== 'MODIFIED') return hasSelector(object) ? [] : [keyOf(object)];

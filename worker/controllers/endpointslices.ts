@@ -27,6 +27,7 @@ const ENDPOINTS_MANAGED_BY = { 'endpoints.kubernetes.io/managed-by': 'endpoint-c
 
 export const endpointSlices: Controller = {
   name: 'endpointslice',
+  account: 'endpointslice-controller',
   sources: [
     source(SERVICES, ({ type, object, previous }) =>
       type === 'MODIFIED' &&

@@ -15,6 +15,7 @@ const hasEnd = (job: Job): boolean =>
 
 export const finishedJobs: Controller = {
   name: 'ttl-after-finished',
+  account: 'ttl-after-finished-controller',
   sources: [source(JOBS, ({ type, object }) => (type !== 'DELETED' && hasEnd(object) ? [keyOf(object)] : []))],
   reconcile(key, { objects, nowMs, requeueAfter }) {
     const { namespace, name } = splitKey(key);

@@ -164,6 +164,7 @@ export function createGarbageCollector({ resources }: Pick<Surroundings, 'resour
 
   return {
     name: 'garbage-collector',
+    account: 'generic-garbage-collector',
     sources: [{ identity: ANY, keys: keysOf }],
     reconcile(key, context) {
       if (key.startsWith('owner:')) {

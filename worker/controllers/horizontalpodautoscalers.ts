@@ -31,6 +31,7 @@ const groupOf = (apiVersion: string): string =>
 
 export const horizontalPodAutoscalers: Controller = {
   name: 'horizontalpodautoscaler',
+  account: 'horizontal-pod-autoscaler',
   sources: [
     source(HORIZONTAL_POD_AUTOSCALERS, ({ type, object, previous }) =>
       type !== 'DELETED' && object.metadata.generation !== previous?.metadata.generation ? [keyOf(object)] : [],

@@ -42,6 +42,7 @@ const MAX_CHANGES = 500;
 
 export const jobs: Controller = {
   name: 'job',
+  account: 'job-controller',
   sources: [source(JOBS, keysOfJob), source(PODS, keysOfPod)],
   reconcile(key, context) {
     if (key.startsWith(POD)) {

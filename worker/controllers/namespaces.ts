@@ -24,6 +24,7 @@ export function createNamespaces({ resources }: Pick<Surroundings, 'resources'>)
   };
   return {
     name: 'namespace',
+    account: 'namespace-controller',
     sources: [{ identity: ANY, keys: keysOf }],
     reconcile(name, context) {
       const namespace = context.objects.get(NAMESPACES, '', name);

@@ -12,6 +12,7 @@ const COMPONENT = 'node-controller';
 
 export const nodeCIDRs: Controller = {
   name: 'node-cidr',
+  account: 'node-controller',
   sources: [source(NODES, ({ type, object }) => (type !== 'DELETED' && !object.spec.podCIDR ? [keyOf(object)] : []))],
   reconcile(key, context) {
     const { objects } = context;

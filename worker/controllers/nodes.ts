@@ -58,6 +58,7 @@ export function createNodes({ liveness }: Pick<Surroundings, 'liveness'>): Contr
 
   return {
     name: NODE_QUEUE,
+    account: 'node-controller',
     sources: [
       source(NODES, ({ type, object, previous }) => {
         if (type === 'DELETED' || (previous !== undefined && conditionsLookTheSame(object, previous))) return [];

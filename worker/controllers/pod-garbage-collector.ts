@@ -14,6 +14,7 @@ const QUARANTINE_MS = 40_000;
 /** Keys are nodes. */
 export const podGarbageCollector: Controller = {
   name: 'pod-gc',
+  account: 'pod-garbage-collector',
   sources: [source(NODES, ({ type, object }) => (type === 'DELETED' ? [keyOf(object)] : [])), source(PODS, keysOfPod)],
   reconcile(key, context) {
     const { objects, nowMs } = context;

@@ -26,6 +26,7 @@ type Replicated = ReplicaSet | ReplicationController;
 /** What the two kinds do not share. */
 interface Kind<T extends Replicated> {
   name: string;
+  account: string;
   component: string;
   identity: Identity<T>;
   selectorOf(owner: T): LabelSelector;
@@ -33,6 +34,7 @@ interface Kind<T extends Replicated> {
 
 const REPLICA_SET: Kind<ReplicaSet> = {
   name: 'replicaset',
+  account: 'replicaset-controller',
   component: 'replicaset-controller',
   identity: REPLICA_SETS,
   selectorOf: (owner) => owner.spec.selector,
@@ -40,6 +42,7 @@ const REPLICA_SET: Kind<ReplicaSet> = {
 
 const REPLICATION_CONTROLLER: Kind<ReplicationController> = {
   name: 'replicationcontroller',
+  account: 'replication-controller',
   component: 'replication-controller',
   identity: REPLICATION_CONTROLLERS,
   selectorOf: (owner) => ({ matchLabels: owner.spec.selector ?? {} }),
@@ -50,6 +53,7 @@ function controllerOfKind<T extends Replicated>(kind: Kind<T>): Controller {
   const keysOfPod = ownerKeysOf<T>({ identity, selectorOf, countsTheSame, isAdoptable: isActive });
   return {
     name: kind.name,
+    account: kind.account,
     sources: [
       source(identity, ({ type, object, previous }) => {
         if (type === 'ADDED') return [ADOPT + keyOf(object)];

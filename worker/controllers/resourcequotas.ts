@@ -33,6 +33,7 @@ function left({ type, identity, object }: ObjectChange, objects: Objects): strin
 
 export const resourceQuotas: Controller = {
   name: 'resourcequota',
+  account: 'resourcequota-controller',
   sources: [
     source(RESOURCE_QUOTAS, ({ type, object, previous }) =>
       type === 'ADDED' || (type === 'MODIFIED' && !isEqual(object.spec, previous?.spec)) ? [keyOf(object)] : [],

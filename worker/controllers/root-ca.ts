@@ -15,6 +15,7 @@ const DESCRIPTION =
 export function createRootCA({ cluster }: Pick<Surroundings, 'cluster'>): Controller {
   return {
     name: 'root-ca',
+    account: 'root-ca-cert-publisher',
     sources: [
       source(NAMESPACES, ({ type, object }) => (type === 'ADDED' ? [object.metadata.name] : [])),
       source(CONFIG_MAPS, ({ type, object }) =>

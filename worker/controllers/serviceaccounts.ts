@@ -7,6 +7,7 @@ const DEFAULT = 'default';
 /** Keys are names of namespaces. */
 export const serviceAccounts: Controller = {
   name: 'serviceaccount',
+  account: 'service-account-controller',
   sources: [
     source(NAMESPACES, ({ type, object }) => (type === 'ADDED' ? [object.metadata.name] : [])),
     source(SERVICE_ACCOUNTS, ({ type, object }) =>

@@ -18,6 +18,7 @@ export function publicUrlOf(pattern: string, cluster: string, namespace: string,
 export function createServices({ cluster }: Pick<Surroundings, 'cluster'>): Controller {
   return {
     name: 'service',
+    account: 'service-controller',
     sources: [
       source(SERVICES, ({ type, object, previous }) =>
         type !== 'DELETED' && (isOurs(object) || (previous !== undefined && isOurs(previous)) || isMarked(object))

@@ -29,6 +29,7 @@ const NO_CLAIMS = 'volumeClaimTemplates are not supported by Longshore yet, so n
 
 export const statefulSets: Controller = {
   name: 'statefulset',
+  account: 'statefulset-controller',
   sources: [
     source(STATEFUL_SETS, ({ type, object, previous }) => {
       if (type === 'ADDED') return [ADOPT + keyOf(object)];

@@ -21,6 +21,7 @@ const noExecute = (node: Node | undefined): Taint[] =>
 /** Keys are nodes: one reconcile looks at all pods of a tainted node and comes back for the next one whose time is up. */
 export const taintEviction: Controller = {
   name: 'taint-eviction',
+  account: 'node-controller',
   sources: [
     source(NODES, ({ type, object, previous }) =>
       type !== 'DELETED' && !isEqual(noExecute(object), noExecute(previous)) ? [keyOf(object)] : [],

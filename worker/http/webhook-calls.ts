@@ -19,18 +19,22 @@ const GROUP = 'admission.k8s.io';
 const VERSIONS = ['v1', 'v1beta1'];
 const DEFAULT_TIMEOUT_SECONDS = 10;
 
-/** Asks all of these at once, and writes down what they say. */
+/** Workers: more connections wait for one of these, and a webhook's time should not run while its call waits. */
+const CALLS_AT_ONCE = 6;
+
+/** Asks all of these, and writes down what they say. */
 export async function askWebhooks(
   client: WebhookClient,
   questions: readonly Question[],
   journal: WebhookJournal,
 ): Promise<void> {
   const conversions = questions.filter((each) => each.type === 'conversion');
-  const judgements = questions.filter((each) => each.type !== 'conversion');
-  await Promise.all([
-    ...judgements.map(async (question) => journal.write(question, await ask(client, question))),
-    answerConversions(client, conversions, journal),
-  ]);
+  const judgements = questions.filter((each) => each.type !== 'conversion').values();
+  // Each takes the next question when it is done with one.
+  const callers = Array.from({ length: CALLS_AT_ONCE }, async () => {
+    for (const question of judgements) journal.write(question, await ask(client, question));
+  });
+  await Promise.all([...callers, answerConversions(client, conversions, journal)]);
 }
 
 /** What cannot be used, in the words that follow `failed calling webhook "x": `. */

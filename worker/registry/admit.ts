@@ -48,6 +48,7 @@ function admissionOf(session: Session, write: Write): Admission {
     namespace: write.definition.identity.namespaced ? write.namespace : '',
     name: write.name,
     user: session.user,
+    shownUser: session.shownUser,
     draft: write.draft,
     current: write.current,
     dryRun: session.dryRun,

@@ -23,6 +23,8 @@ export interface Caller {
   warn?(text: string): void;
   /** For the request's audit event. */
   annotate?(key: string, value: string): void;
+  /** In whose name webhooks and policies see it, where that is another's than the one it is allowed as. */
+  shownUser?: UserInfo | undefined;
   /** Whoever gives one can wait for webhooks: it catches WebhooksNeeded. Without one, none are asked. */
   journal?: WebhookJournal | undefined;
 }
@@ -41,7 +43,7 @@ export interface Registry {
   asSystem<T>(
     body: (objects: Objects, transaction: Transaction) => Synchronous<T>,
     manager?: string,
-    journal?: WebhookJournal,
+    more?: Pick<Caller, 'journal' | 'shownUser'>,
   ): T;
 }
 
@@ -95,22 +97,22 @@ export function createRegistry(parts: RegistryParts, drain: () => void = () => {
     store,
     parts,
     get hasWebhooks() {
-      const { mutating, validating } = committed();
+      const { mutating, validating } = depth === 0 ? committed() : configurations;
       return mutating.length + validating.length > 0;
     },
     transact,
-    asSystem: (body, manager = CONTROLLERS, journal = undefined) =>
-      transact({ user: SYSTEM, manager, journal }, (session) => body(session.objects, session.transaction)),
+    asSystem: (body, manager = CONTROLLERS, more = {}) =>
+      transact({ user: SYSTEM, manager, ...more }, (session) => body(session.objects, session.transaction)),
   };
 }
 
-function sessionOf(
-  given: RegistryParts,
-  transaction: Transaction,
-  caller: Caller,
-  configurations: Configurations,
-): Session {
+/** A transaction that was begun before, as if it were still that time. */
+const atTime = (transaction: Transaction, nowMs: number): Transaction =>
+  nowMs === transaction.nowMs ? transaction : Object.create(transaction, { nowMs: { value: nowMs } });
+
+function sessionOf(given: RegistryParts, opened: Transaction, caller: Caller, configurations: Configurations): Session {
   const { journal } = caller;
+  const transaction = journal === undefined ? opened : atTime(opened, journal.began(opened.nowMs));
   const parts = journal === undefined ? given : { ...given, ...journal.draws(given) };
   const reader: AdmissionReader = {
     get(resource, namespace, name) {
@@ -125,6 +127,7 @@ function sessionOf(
     parts,
     transaction,
     user: caller.user,
+    shownUser: caller.shownUser ?? caller.user,
     manager: caller.manager ?? '',
     dryRun: caller.dryRun === true,
     warn: (text) => caller.warn?.(text),

@@ -14,6 +14,8 @@ export interface Session {
   readonly parts: RegistryParts;
   readonly transaction: Transaction;
   readonly user: UserInfo;
+  /** As webhooks and policies see it. */
+  readonly shownUser: UserInfo;
   /** In whose name managedFields are kept: the query's fieldManager, or the client's name. */
   readonly manager: string;
   /** The caller rolls the transaction back; results then carry no new resourceVersion. */

@@ -1,6 +1,8 @@
 /** `Objects` over a Session: what controllers, the scheduler and the links call. Each call is the verb of its name. */
-import type { Pod } from '../../shared/api/core.ts';
-import { groupResourceOf, type Identity, type KubeObject } from '../../shared/api/meta.ts';
+import { PODS, type Pod } from '../../shared/api/core.ts';
+import { type Draft, groupResourceOf, type Identity, type KubeObject } from '../../shared/api/meta.ts';
+import { notFound, StatusError } from '../../shared/errors.ts';
+import { formatTime } from '../../shared/time.ts';
 import { schemaOf } from '../resources/catalog.ts';
 import type { JsonObject, ResourceDefinition } from '../resources/definition.ts';
 import { checkFields } from '../resources/fields.ts';
@@ -13,9 +15,26 @@ import { copyJson } from './json.ts';
 import type { Objects } from './objects.ts';
 import { recordEvent } from './record.ts';
 import type { Session } from './session.ts';
-import { update } from './update.ts';
+import { type UpdateOptions, update } from './update.ts';
+import { WebhooksNeeded } from './webhook-journal.ts';
+
+/** Stands where a name, a uid or a revision would be that nobody has given yet. */
+const UNKNOWN = '0';
 
 export function typedObjects(session: Session): Objects {
+  const { journal } = session;
+
+  /** A write that has to wait for webhooks is taken for done where the run may go on: nothing of that run stays. */
+  const supposing = <T>(write: () => T, supposed: () => T): T => {
+    if (journal === undefined) return write();
+    try {
+      return write();
+    } catch (error) {
+      if (!(error instanceof WebhooksNeeded) || !journal.postpone(error.questions)) throw error;
+      return supposed();
+    }
+  };
+
   const definitionOf = (identity: Identity, { apiVersion }: { apiVersion: string }): ResourceDefinition => {
     const found = session.parts.catalog().findGroupResource(groupResourceOf(identity));
     if (found === undefined) throw new Error(`${groupResourceOf(identity)} is not a resource that is served`);
@@ -33,6 +52,18 @@ export function typedObjects(session: Session): Objects {
     const copy = JSON.parse(JSON.stringify(draft)) as JsonObject;
     checkFields(schemaOf(definition), copy);
     return copy as unknown as KubeObject;
+  };
+
+  const change = <T extends KubeObject>(
+    identity: Identity<T>,
+    draft: T,
+    subresource: NonNullable<UpdateOptions['subresource']>,
+  ): T => {
+    const definition = definitionOf(identity, draft);
+    const { namespace = '', name } = draft.metadata;
+    const write = () =>
+      copyJson(update(session, definition, namespace, name, take(definition, draft), { subresource }).object);
+    return supposing(write, () => copyJson(draft)) as T;
   };
 
   return {
@@ -53,37 +84,32 @@ export function typedObjects(session: Session): Objects {
     create(identity, draft) {
       const definition = definitionOf(identity, draft as KubeObject);
       const namespace = draft.metadata.namespace ?? '';
-      return copyJson(create(session, definition, namespace, take(definition, draft)).object) as typeof draft & never;
+      const write = () => copyJson(create(session, definition, namespace, take(definition, draft)).object);
+      const drawn = () =>
+        journal === undefined ? write() : journal.drawingFor(`${identity.resource} ${JSON.stringify(draft)}`, write);
+      return supposing(drawn, () => supposedOf(draft, session.transaction.nowMs)) as typeof draft & never;
     },
 
-    update(identity, draft) {
-      const definition = definitionOf(identity, draft);
-      const { namespace = '', name } = draft.metadata;
-      return copyJson(update(session, definition, namespace, name, take(definition, draft)).object) as typeof draft;
-    },
+    update: (identity, draft) => change(identity, draft, ''),
+    updateStatus: (identity, draft) => change(identity, draft, 'status'),
+    finalize: (identity, draft) => change(identity, draft, 'finalize'),
 
-    updateStatus(identity, draft) {
-      const definition = definitionOf(identity, draft);
-      const { namespace = '', name } = draft.metadata;
-      const written = update(session, definition, namespace, name, take(definition, draft), { subresource: 'status' });
-      return copyJson(written.object) as typeof draft;
+    bind(pod, nodeName) {
+      const supposed = (): Pod => {
+        const current = this.get(PODS, pod.namespace, pod.name);
+        if (current === undefined) throw notFound(PODS, pod.name);
+        return { ...current, spec: { ...current.spec, nodeName } };
+      };
+      return supposing(() => copyJson(bind(session, pod, nodeName).object) as Pod, supposed);
     },
-
-    finalize(identity, draft) {
-      const definition = definitionOf(identity, draft);
-      const { namespace = '', name } = draft.metadata;
-      const written = update(session, definition, namespace, name, take(definition, draft), {
-        subresource: 'finalize',
-      });
-      return copyJson(written.object) as typeof draft;
-    },
-
-    bind: (pod, nodeName) => copyJson(bind(session, pod, nodeName).object) as Pod,
 
     delete(identity, namespace, name, options = {}) {
       const definition = found(identity, namespace, name);
       if (definition === undefined) return;
-      deleteObject(session, definition, namespace, name, options);
+      supposing(
+        () => void deleteObject(session, definition, namespace, name, options),
+        () => undefined,
+      );
     },
 
     reindex(identity, namespace, name) {
@@ -92,6 +118,32 @@ export function typedObjects(session: Session): Objects {
       if (definition !== undefined && current !== undefined) commit(session, definition, current.object, current);
     },
 
-    record: (about, event) => recordEvent(session, about, event),
+    record(about, event) {
+      if (journal === undefined) return recordEvent(session, about, event);
+      try {
+        supposing(
+          () => recordEvent(session, about, event),
+          () => undefined,
+        );
+      } catch (error) {
+        // Kubernetes: an Event that is refused is lost, and nobody waits for it.
+        if (!(error instanceof StatusError)) throw error;
+      }
+    },
+  };
+}
+
+/** A created object as far as it is known before anybody has created it. */
+function supposedOf(draft: Draft<KubeObject>, nowMs: number): KubeObject {
+  const { name, generateName = '' } = draft.metadata;
+  return {
+    ...(copyJson(draft) as KubeObject),
+    metadata: {
+      ...copyJson(draft.metadata),
+      name: name ?? `${generateName}${UNKNOWN}`,
+      uid: UNKNOWN,
+      resourceVersion: UNKNOWN,
+      creationTimestamp: formatTime(nowMs),
+    },
   };
 }

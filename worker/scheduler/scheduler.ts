@@ -26,6 +26,7 @@ const CHOOSY_AFTER_MS = 100;
 export function createScheduler(candidates: Candidates): Controller {
   return {
     name: 'scheduler',
+    user: { username: 'system:kube-scheduler', groups: ['system:authenticated'] },
     manager: 'kube-scheduler',
     sources: [
       source(PODS, (change, objects) => {
