@@ -7,6 +7,7 @@ import { type ControlPlane, createControlPlane } from '../../worker/control-plan
 import type { CertificateAuthority } from '../../worker/controllers/certificate-authority.ts';
 import type { Objects } from '../../worker/registry/objects.ts';
 import type { Session } from '../../worker/registry/session.ts';
+import type { AskWebhooks } from '../../worker/registry/webhook-journal.ts';
 import type { ResourceDefinition } from '../../worker/resources/definition.ts';
 import type { Change, Synchronous } from '../../worker/store/store.ts';
 import { SYSTEM, type UserInfo } from '../../worker/users.ts';
@@ -24,6 +25,8 @@ export interface TestCluster {
   /** As a caller of the API, below authorization. */
   as<T>(user: UserInfo, body: (session: Session) => Synchronous<T>, dryRun?: boolean, manager?: string): T;
   definition(groupResource: string): ResourceDefinition;
+  /** Webhooks have answered what they were asked, and what that brought about is done. */
+  answered(): Promise<void>;
   /** What is stored, or undefined. */
   stored<T extends KubeObject>(groupResource: string, namespace: string, name: string): T | undefined;
 }
@@ -33,6 +36,8 @@ export interface ClusterOptions {
   sql?: NodeSql;
   /** Issues client certificates. */
   authority?: CertificateAuthority;
+  /** Plays all webhooks. */
+  ask?: AskWebhooks;
 }
 
 export function testCluster(options: ClusterOptions = {}): TestCluster {
@@ -40,6 +45,7 @@ export function testCluster(options: ClusterOptions = {}): TestCluster {
   const clock = testClock();
   const log: Record<string, unknown>[] = [];
   const changes: Change[] = [];
+  const steps: Promise<void>[] = [];
   let uids = 0;
   const plane = createControlPlane({
     sql: options.sql ?? nodeSql(),
@@ -55,6 +61,7 @@ export function testCluster(options: ClusterOptions = {}): TestCluster {
       authority: () => options.authority,
     },
     log: (entry) => log.push(entry),
+    ...(options.ask === undefined ? {} : { webhooks: { ask: options.ask, follow: (step) => steps.push(step) } }),
   });
   plane.store.onCommit((batch) => changes.push(...batch));
   plane.bootstrap();
@@ -69,6 +76,9 @@ export function testCluster(options: ClusterOptions = {}): TestCluster {
       const found = plane.catalog().findGroupResource(groupResource);
       if (found === undefined) throw new Error(`${groupResource} is not served`);
       return found;
+    },
+    async answered() {
+      for (let step = steps.shift(); step !== undefined; step = steps.shift()) await step;
     },
     stored<T extends KubeObject>(resource: string, namespace: string, name: string): T | undefined {
       const found = plane.store.get({ resource, namespace, name });

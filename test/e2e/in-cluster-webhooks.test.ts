@@ -1,6 +1,6 @@
 /**
- * A conversion webhook where people have it: in a pod, behind a Service, here on a minion that nobody can dial. Real kubectl
- * reads and writes both versions of a custom resource, of which one is stored.
+ * Webhooks where people have them: in a pod, behind a Service, here on a minion that nobody can dial. One converts between the
+ * versions of a custom resource, which real kubectl reads and writes; one gives pods a sidecar, whoever makes them.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createAuthority, issueServerCertificate } from '../../agent/cli/control-plane/certificates.ts';
@@ -9,6 +9,8 @@ import { findKubectls, Kubectl } from '../support/kubectl.ts';
 import { type Lab, startLab } from '../support/lab.ts';
 import { WebhookPod } from '../support/webhook-pod.ts';
 
+/** An injector takes no part in its own life, and the rest of the cluster none in that of the test. */
+const INJECTED = 'injected';
 const ASKED = 'converter.hooks.svc /convert?timeout=30s';
 
 let lab: Lab;
@@ -74,6 +76,21 @@ spec:
     webhook:
       conversionReviewVersions: [v1]
       clientConfig: { service: { namespace: hooks, name: converter, path: /convert }, caBundle: ${caBundle} }
+---
+apiVersion: v1
+kind: Namespace
+metadata: { name: ${INJECTED}, labels: { inject: sidecar } }
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingWebhookConfiguration
+metadata: { name: injector }
+webhooks:
+  - name: injector.example.com
+    clientConfig: { service: { namespace: hooks, name: converter, path: /inject }, caBundle: ${caBundle} }
+    rules: [{ operations: [CREATE], apiGroups: [''], apiVersions: [v1], resources: [pods] }]
+    namespaceSelector: { matchLabels: { inject: sidecar } }
+    sideEffects: None
+    admissionReviewVersions: [v1]
 `;
 
 const first = `
@@ -134,6 +151,14 @@ describe('a custom resource of two versions', () => {
     await kubectl.run(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input: applied });
     expect(await kubectl.run(['get', V2, 'first', '-o', 'jsonpath={.host} {.port}'])).toBe('near 1');
   });
+});
+
+test('a deployment’s pods run with the sidecar that the webhook gives them', async () => {
+  await kubectl.run(['-n', INJECTED, 'create', 'deployment', 'web', `--image=${BUSYBOX}`, '--', 'sleep', '3600']);
+  await kubectl.run(['-n', INJECTED, 'rollout', 'status', 'deployment/web', '--timeout=60s']);
+  const query = ['-n', INJECTED, 'get', 'pods', '-o', 'jsonpath={.items[*].status.containerStatuses[?(@.ready)].name}'];
+  expect((await kubectl.run(query)).split(' ').sort()).toEqual(['busybox', 'sidecar']);
+  expect(webhook.calls.splice(0)).toContain('converter.hooks.svc /inject?timeout=10s');
 });
 
 test('without its webhook the stored version goes on, the other one fails by name, and the definition can go', async () => {
