@@ -3,7 +3,7 @@
  * platform bills them; `npm run bench -- idle` prints them.
  */
 import { runInDurableObject } from 'cloudflare:test';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import type { Node } from '../../shared/api/core.ts';
 import type { KubeList } from '../../shared/api/meta.ts';
 import { HEARTBEAT_MS, PONG } from '../../shared/link/protocol.ts';
@@ -20,7 +20,10 @@ const GRACE_MS = 40_000;
 const NODES = ['m1', 'm2', 'm3'];
 
 let simulated: SimulatedCluster | undefined;
-afterEach(() => simulated?.dispose());
+afterEach(() => {
+  vi.restoreAllMocks();
+  return simulated?.dispose();
+});
 
 interface Minions {
   all: FakeMinion[];
@@ -87,6 +90,36 @@ test('an idle cluster with three minions costs an alarm every 40 s, and no row b
   expect(alarms).toBeGreaterThan(0);
   expect(used).toMatchObject({ requests: 0, messages: 0, closes: 0, alarms, alarmsSet: alarms, rowsWritten: alarms });
   expect(await readiness(api)).toEqual(['m1 True', 'm2 True', 'm3 True']);
+});
+
+test('webhooks that judge everything add nothing to that', async () => {
+  const called = vi.spyOn(globalThis, 'fetch').mockRejectedValue(new TypeError('connection refused'));
+  const api = new TestApi('idle-judged');
+  const cluster = await SimulatedCluster.start(api);
+  simulated = cluster;
+  const minions = await join(api);
+  await api.json('POST', '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations', {
+    body: {
+      metadata: { name: 'all' },
+      webhooks: [
+        {
+          name: 'all.example.com',
+          clientConfig: { url: 'https://all.example.com' },
+          rules: [{ operations: ['*'], apiGroups: ['*'], apiVersions: ['*'], resources: ['*/*'] }],
+          failurePolicy: 'Ignore',
+          sideEffects: 'None',
+          admissionReviewVersions: ['v1'],
+        },
+      ],
+    },
+  });
+  await passWithHeartbeats(cluster, minions, GRACE_MS);
+  await quiet(cluster);
+  called.mockClear();
+  const alarms = await passWithHeartbeats(cluster, minions, MINUTES * 60_000);
+  const used = cluster.meter.take();
+  expect(used).toMatchObject({ requests: 0, messages: 0, closes: 0, alarms, alarmsSet: alarms, rowsWritten: alarms });
+  expect(called).not.toHaveBeenCalled();
 });
 
 test('a hundred minions cost what ten cost, and ten open watches nothing', async (context) => {
