@@ -78,6 +78,8 @@ const MAX_ROUNDS = 100;
 interface Waiting {
   journal: WebhookJournal;
   rounds: number;
+  /** As the first run had it. */
+  dueMs: number;
   /** The turn that put it off; what comes of that may still be rolled back. */
   turnMs: number;
   /** Its answers are on their way. */
@@ -90,6 +92,7 @@ export const backOffMs = (attempts: number): number =>
 
 export function createRunner(parts: RunnerParts): Runner {
   const controllers = new Map(parts.controllers.map((each) => [each.name, each]));
+  const users = new Map(parts.controllers.map((each) => [each.name, userOf(each)]));
   const sources = sourcesByResource(parts.controllers);
   const everywhere = sources.get(ANY) ?? [];
   const waiting = new Map<string, Waiting>();
@@ -124,7 +127,7 @@ export function createRunner(parts: RunnerParts): Runner {
         journal?.requireAnswers();
       }
     };
-    const shownUser = userOf(controller);
+    const shownUser = users.get(controller.name);
     parts.transact(journal === undefined ? body : answered, controller.manager, { shownUser, journal });
   }
 
@@ -178,15 +181,17 @@ export function createRunner(parts: RunnerParts): Runner {
       putOff(item, nowMs);
       return;
     }
-    const webhooks = userOf(controller) !== undefined && parts.webhooks?.exist() === true ? parts.webhooks : undefined;
+    const judged = users.get(controller.name) !== undefined && parts.webhooks?.exist() === true;
+    const webhooks = judged ? parts.webhooks : undefined;
     const journal = webhooks && (known?.journal ?? new WebhookJournal({ postpones: true }));
+    const { dueMs } = known ?? item;
     try {
-      reconcile(item, controller, journal);
+      reconcile({ ...item, dueMs }, controller, journal);
       waiting.delete(id);
     } catch (error) {
       const rounds = (known?.rounds ?? 0) + 1;
       if (error instanceof WebhooksNeeded && webhooks !== undefined && journal !== undefined && rounds <= MAX_ROUNDS) {
-        ask(webhooks, item, { journal, rounds, turnMs: nowMs, asking: false }, error.questions);
+        ask(webhooks, item, { journal, rounds, dueMs, turnMs: nowMs, asking: false }, error.questions);
         return;
       }
       waiting.delete(id);
