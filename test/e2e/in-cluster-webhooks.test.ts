@@ -111,7 +111,7 @@ const V1 = 'endpointers.v1.stable.example.com';
 const V2 = 'endpointers.v2.stable.example.com';
 
 describe('a custom resource of two versions', () => {
-  test('written in the version that is stored, is read in it without a call, and in the other one converted', async () => {
+  test('[sig-api-machinery] CustomResourceConversionWebhook [Privileged:ClusterAdmin] should be able to convert from CR v1 to CR v2 [Conformance]', async () => {
     await kubectl.run(['apply', '-f', '-'], { input: first });
     expect(await kubectl.run(['get', V1, 'first', '-o', 'jsonpath={.hostPort}'])).toBe('local:7070');
     expect(webhook.calls).toEqual([]);
@@ -126,7 +126,24 @@ describe('a custom resource of two versions', () => {
     expect(webhook.calls).toEqual([]);
   });
 
-  test('is listed as a table of either version', async () => {
+  test('is patched and applied through either version', async () => {
+    await kubectl.run(['patch', V2, 'first', '--type=merge', '-p', '{"port":"8080"}']);
+    expect(await kubectl.run(['get', V1, 'first', '-o', 'jsonpath={.hostPort}'])).toBe('local:8080');
+    const applied = first.replace('local:7070', 'near:1');
+    await kubectl.run(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input: applied });
+    expect(await kubectl.run(['get', V2, 'first', '-o', 'jsonpath={.host} {.port}'])).toBe('near 1');
+  });
+
+  test('[sig-api-machinery] CustomResourceConversionWebhook [Privileged:ClusterAdmin] should be able to convert a non homogeneous list of CRs [Conformance]', async () => {
+    const storage = (version: number, value: boolean) => ({
+      op: 'replace',
+      path: `/spec/versions/${version}/storage`,
+      value,
+    });
+    const patch = JSON.stringify([storage(0, false), storage(1, true)]);
+    await kubectl.run(['patch', 'crd', 'endpointers.stable.example.com', '--type=json', '-p', patch]);
+    const third = first.replace('name: first', 'name: third');
+    await kubectl.run(['apply', '-f', '-'], { input: third });
     const rows = (text: string) =>
       text
         .trim()
@@ -134,22 +151,17 @@ describe('a custom resource of two versions', () => {
         .map((line) => line.split(/\s+/));
     expect(rows(await kubectl.run(['get', V1]))).toEqual([
       ['NAME', 'ADDRESS'],
-      ['first', 'local:7070'],
+      ['first', 'near:1'],
       ['second', 'far:9090'],
+      ['third', 'local:7070'],
     ]);
     expect(rows(await kubectl.run(['get', V2]))).toEqual([
       ['NAME', 'PORT'],
-      ['first', '7070'],
+      ['first', '1'],
       ['second', '9090'],
+      ['third', '7070'],
     ]);
-  });
-
-  test('is patched and applied through either version', async () => {
-    await kubectl.run(['patch', V2, 'first', '--type=merge', '-p', '{"port":"8080"}']);
-    expect(await kubectl.run(['get', V1, 'first', '-o', 'jsonpath={.hostPort}'])).toBe('local:8080');
-    const applied = first.replace('local:7070', 'near:1');
-    await kubectl.run(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input: applied });
-    expect(await kubectl.run(['get', V2, 'first', '-o', 'jsonpath={.host} {.port}'])).toBe('near 1');
+    webhook.calls.length = 0;
   });
 });
 
@@ -161,7 +173,7 @@ test('a deployment’s pods run with the sidecar that the webhook gives them', a
   expect(webhook.calls.splice(0)).toContain('converter.hooks.svc /inject?timeout=10s');
 });
 
-test('without its webhook the stored version goes on, the other one fails by name, and the definition can go', async () => {
+test('without its webhook an object goes on in its own version, the other one fails by name, and the definition can go', async () => {
   await webhook.stop();
   expect(await kubectl.run(['get', V1, 'first', '-o', 'jsonpath={.hostPort}'])).toBe('near:1');
   const refused = await kubectl.try(['get', V2, 'first']);
