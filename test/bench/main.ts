@@ -7,6 +7,7 @@ import { dns } from './dns.ts';
 import { edge } from './edge.ts';
 import { list } from './list.ts';
 import { podStart } from './pod-start.ts';
+import { reconnect } from './reconnect.ts';
 import type { Bench, BenchRow } from './row.ts';
 import { scheduling } from './scheduling.ts';
 import { services } from './services.ts';
@@ -27,6 +28,7 @@ const BENCHES: Record<string, Bench> = {
   start,
   cost,
   'pod-start': podStart,
+  reconnect,
 };
 
 const asked = process.argv.slice(2);

@@ -77,8 +77,9 @@ export class FakeMinion {
   /** What the cluster said last. */
   welcome: Welcome | undefined;
   refused: Status | undefined;
-  /** How many deltas were applied, and pods' statuses acknowledged by the cluster. */
+  /** How many deltas were applied, how many of them were the whole picture, and pods' statuses acknowledged by the cluster. */
   applied = 0;
+  resynced = 0;
   reported = 0;
   private readonly options: FakeMinionOptions;
   private readonly kept: KeptSocket;
@@ -222,7 +223,10 @@ export class FakeMinion {
     this.unfinished = [];
     const revision = parts.at(-1)?.revision;
     if (revision === undefined || this.welcome === undefined || !this.isWelcomed) return;
-    if (parts.some((part) => part.full)) this.pods.clear();
+    if (parts.some((part) => part.full)) {
+      this.resynced++;
+      this.pods.clear();
+    }
     const changed = new Map<string, Pod>();
     for (const { puts, removals } of parts) {
       for (const { resource, object } of puts) {
