@@ -1,8 +1,11 @@
-/** Addresses and names that both ends must agree on; the same as kubeadm's and flannel's, so that nothing surprises. */
+/**
+ * Addresses and names that both ends must agree on; the same as kubeadm's and flannel's, so that nothing surprises. The pod
+ * network begins where theirs does and is four times as wide, so that it has a share for each of a thousand minions.
+ */
 export const DEFAULTS = {
   clusterName: 'default',
   clusterDomain: 'cluster.local',
-  podCIDR: '10.244.0.0/16',
+  podCIDR: '10.244.0.0/14',
   /** Prefix length of each node's share of the pod network. */
   nodePrefix: 24,
   serviceCIDR: '10.96.0.0/12',

@@ -120,8 +120,10 @@ describe('shares of the pod network', () => {
     expect(lowestFree(new Set(['10.244.0.0/24', '10.244.2.0/24']))).toBe('10.244.1.0/24');
   });
 
-  test('end', () => {
-    const taken = new Set(Array.from({ length: 256 }, (_, index) => `10.244.${index}.0/24`));
-    expect(lowestFree(taken)).toBeUndefined();
+  test('are enough for a thousand minions, and end', () => {
+    const taken = new Set<string>();
+    for (let share = lowestFree(taken); share !== undefined; share = lowestFree(taken)) taken.add(share);
+    expect(taken.size).toBe(1024);
+    expect([...taken].at(-1)).toBe('10.247.255.0/24');
   });
 });
