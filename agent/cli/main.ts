@@ -113,9 +113,22 @@ withControlPlaneOptions(program.command('up'))
 program
   .command('supervise', { hidden: true })
   .addOption(dataDirOption())
+  .option('--sockets <count>', 'so many listening sockets came with this process', Number)
+  .option('--after <pid>', 'ends that supervisor once all is ready to follow it', Number)
+  .action(async (given: GivenFlags & { sockets?: number; after?: number }) => {
+    const { supervise } = await import('./commands/supervise.ts');
+    const { inheritedSockets } = await import('./control-plane/held-sockets.ts');
+    await supervise(settingsFrom(given), inheritedSockets(given.sockets ?? 0), given.after);
+  });
+
+program
+  .command('upgrade')
+  .description('put the version of this clone in the place of what runs; pods go on running')
+  .addOption(dataDirOption())
+  .addOption(noInstallOption())
   .action(async (given: GivenFlags) => {
-    const { supervise } = await import('./commands/start.ts');
-    await supervise(settingsFrom(given));
+    const { upgrade } = await import('./commands/upgrade.ts');
+    await upgrade(settingsFrom(given));
   });
 
 program

@@ -12,12 +12,14 @@ import { KeptProcess } from './control-plane/kept-process.ts';
 import { type Layout, layoutOf } from './control-plane/layout.ts';
 import { writeSecretFile } from './control-plane/secret-file.ts';
 import { kubeconfig } from './kubeconfig.ts';
-import { endByPidFile, runningPid } from './pid-file.ts';
+import { endByPidFile, endProcess, runningPid } from './pid-file.ts';
 import { keepSettings, type Settings } from './settings.ts';
 import { adminToken, minionToken } from './tokens.ts';
 
 /** The agent closes its sockets and files; containers stay as they are. */
 const AGENT_GRACE_MS = 10_000;
+/** Longer than what a supervisor gives its children. */
+export const SUPERVISOR_GRACE_MS = 20_000;
 /** Said to the agent instead of SIGTERM: tell the cluster that this minion goes. */
 export const GOODBYE_SIGNAL = 'SIGUSR2';
 
@@ -39,6 +41,17 @@ export function supervisorIsReady(layout: Layout): boolean {
 
 export type Say = (line: string) => void;
 
+/** Ends the children of a supervisor that was killed outright. */
+export async function endStrays(layout: Layout, say: Say): Promise<void> {
+  const marks = marksOf(layout);
+  if (await endByPidFile(layout.agentPid, marks.agent, 'SIGTERM', AGENT_GRACE_MS)) {
+    say('ended a minion process that an earlier longshore left');
+  }
+  if (await endByPidFile(layout.workerdPid, marks.workerd, 'SIGTERM', 500)) {
+    say('ended a control plane that an earlier longshore left');
+  }
+}
+
 export class Supervisor {
   readonly settings: Settings;
   readonly layout: Layout;
@@ -46,14 +59,17 @@ export class Supervisor {
   readonly #controlPlane: ControlPlane | undefined;
   readonly #agent: KeptProcess;
 
-  constructor(settings: Settings, say: Say) {
+  /** @param descriptors of the control plane's sockets, when this process was started with them. */
+  constructor(settings: Settings, say: Say, descriptors: readonly number[] = []) {
     this.settings = settings;
     this.layout = layoutOf(settings.dataDir);
     this.#say = say;
     const crashed = (what: string) => (how: string, retryMs: number) =>
       say(`${what} ${how}; starting it again in ${retryMs / 1000} s (logs: ${this.layout.logs})`);
     this.#controlPlane =
-      settings.minion.server === undefined ? new ControlPlane(settings, crashed('the control plane')) : undefined;
+      settings.minion.server === undefined
+        ? new ControlPlane(settings, crashed('the control plane'), descriptors)
+        : undefined;
     this.#agent = new KeptProcess({
       name: 'minion',
       command: process.execPath,
@@ -65,6 +81,12 @@ export class Supervisor {
     });
   }
 
+  /** Makes ready what can be, and only then ends the supervisor that runs, so that `start` can follow at once. */
+  async succeed(predecessor: number): Promise<void> {
+    await this.#controlPlane?.prepare();
+    if (runningSupervisor(this.layout) === predecessor) await endProcess(predecessor, 'SIGTERM', SUPERVISOR_GRACE_MS);
+  }
+
   /** Resolves once the API answers and the agent has been started. @throws with the reason when the control plane fails. */
   async start(): Promise<void> {
     for (const folder of [this.layout.run, this.layout.logs, this.layout.agent]) {
@@ -73,7 +95,7 @@ export class Supervisor {
     const other = runningSupervisor(this.layout);
     if (other !== undefined && other !== process.pid) throw new Error(`longshore runs already (process ${other})`);
     writeFileSync(this.layout.supervisorPid, `${process.pid}\n`);
-    await this.#endStrays();
+    await endStrays(this.layout, this.#say);
     keepSettings(this.settings);
     if (this.#controlPlane !== undefined) {
       await this.#controlPlane.start();
@@ -84,17 +106,6 @@ export class Supervisor {
     writeSecretFile(this.layout.agentConfig, `${JSON.stringify(await this.#agentConfig(), undefined, 2)}\n`);
     this.#agent.start();
     writeFileSync(this.layout.supervisorReady, `${process.pid}\n`);
-  }
-
-  /** Children of a supervisor that was killed outright. */
-  async #endStrays(): Promise<void> {
-    const marks = marksOf(this.layout);
-    if (await endByPidFile(this.layout.agentPid, marks.agent, 'SIGTERM', AGENT_GRACE_MS)) {
-      this.#say('ended a minion process that an earlier longshore left');
-    }
-    if (await endByPidFile(this.layout.workerdPid, marks.workerd, 'SIGTERM', 500)) {
-      this.#say('ended a control plane that an earlier longshore left');
-    }
   }
 
   async #agentConfig(): Promise<AgentConfig> {

@@ -46,12 +46,17 @@ interface List {
 }
 
 /** Writes a marker and reads what the store says happened up to it. */
-async function readChronicle(client: ApiClient, chronicle: Chronicle, marker: string): Promise<void> {
+export async function readChronicle(
+  client: ApiClient,
+  configMaps: string,
+  chronicle: Chronicle,
+  marker: string,
+): Promise<void> {
   const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: marker }, data: { value: marker } };
-  const written = await client.json<Kept>('POST', PATH, object);
+  const written = await client.json<Kept>('POST', configMaps, object);
   const end = Number(written.metadata.resourceVersion);
   const stop = new AbortController();
-  const path = `${PATH}?watch=true&resourceVersion=${chronicle.revision}`;
+  const path = `${configMaps}?watch=true&resourceVersion=${chronicle.revision}`;
   for await (const { type, object } of client.watch<Kept>(path, stop.signal)) {
     if (type === 'ERROR') throw new Error(`the chronicle was told ${JSON.stringify(object)}`);
     chronicle.add(toldOf(type, object));
@@ -98,7 +103,7 @@ export async function runCrashes(controlPlane: ControlPlane, options: CrashOptio
       await controlPlane.restart();
       const list = await answered('a list', () => client.json<List>('GET', PATH));
       chronicle.reached(Number(list.metadata.resourceVersion), `after kill ${kills}`);
-      await readChronicle(client, chronicle, `marker-${kills}`);
+      await readChronicle(client, PATH, chronicle, `marker-${kills}`);
       chronicle.judgeWrites(ledger.acknowledged.slice(judged));
       judged = ledger.acknowledged.length;
       if (kills % 10 === 0) say(`${kills} kills, ${judged} writes acknowledged, revision ${chronicle.revision}`);

@@ -4,10 +4,7 @@ import { type Layout, layoutOf } from '../control-plane/layout.ts';
 import { endByPidFile, endProcess } from '../pid-file.ts';
 import { purge } from '../purge.ts';
 import type { Settings } from '../settings.ts';
-import { GOODBYE_SIGNAL, marksOf, runningSupervisor } from '../supervisor.ts';
-
-/** Longer than what the supervisor itself gives its children. */
-const SUPERVISOR_GRACE_MS = 20_000;
+import { GOODBYE_SIGNAL, marksOf, runningSupervisor, SUPERVISOR_GRACE_MS } from '../supervisor.ts';
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 

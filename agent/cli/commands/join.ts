@@ -9,7 +9,7 @@ import { connect, type DetailedPeerCertificate } from 'node:tls';
 import { layoutOf } from '../control-plane/layout.ts';
 import { writeSecretFile } from '../control-plane/secret-file.ts';
 import type { Settings } from '../settings.ts';
-import { startDetached, supervise } from './start.ts';
+import { startDetached, supervise } from './supervise.ts';
 
 /** As kubeadm's --discovery-token-ca-cert-hash: SHA-256 of the authority's public key. */
 export function hashOfAuthority(certificate: X509Certificate): string {

@@ -2,23 +2,22 @@
  * `longshore start` and `longshore up`: the control plane and a minion on this machine, in the foreground or detached;
  * `start` also runs the example and ends with its URLs.
  */
-import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Node } from '../../../shared/api/core.ts';
 import type { KubeList } from '../../../shared/api/meta.ts';
 import type { ApiClient } from '../api-client.ts';
 import { readAuditPolicy } from '../audit/policy-file.ts';
 import { clusterClient } from '../cluster-access.ts';
-import { apiUrlOf, PROJECT } from '../control-plane/control-plane.ts';
+import { apiUrlOf } from '../control-plane/control-plane.ts';
 import { type Layout, layoutOf } from '../control-plane/layout.ts';
 import { applyMission, NAMESPACE, verifyServices, watchMission } from '../example/mission.ts';
 import { ProgressTable } from '../example/progress-table.ts';
 import { engineApi } from '../images/engine-api.ts';
-import { keepSettings, type Settings } from '../settings.ts';
-import { runningSupervisor, Supervisor, supervisorIsReady } from '../supervisor.ts';
+import type { Settings } from '../settings.ts';
+import { GOODBYE_SIGNAL, runningSupervisor, Supervisor } from '../supervisor.ts';
+import { startDetached } from './supervise.ts';
 
-const CONTROL_PLANE_MS = 45_000;
 const NODE_READY_MS = 60_000;
 /** Images may have to be pulled over a slow line. */
 const EXAMPLE_MS = 600_000;
@@ -36,7 +35,9 @@ export async function start(settings: Settings, options: StartOptions): Promise<
   const layout = layoutOf(settings.dataDir);
   const running = runningSupervisor(layout);
   if (running !== undefined) {
-    print(`Longshore runs already (process ${running}).`);
+    print(
+      `Longshore runs already (process ${running}); \`npx longshore upgrade\` puts this clone's version in its place.`,
+    );
     await bringUp(layout, settings, options);
   } else if (options.detach) {
     // A policy that is none is said here; otherwise only the detached process' log would have it.
@@ -52,7 +53,7 @@ export async function start(settings: Settings, options: StartOptions): Promise<
 async function runInForeground(layout: Layout, settings: Settings, options: StartOptions): Promise<void> {
   const supervisor = new Supervisor(settings, print);
   const { promise: told, resolve: tell } = Promise.withResolvers<NodeJS.Signals>();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', GOODBYE] as const) process.on(signal, () => tell(signal));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', GOODBYE_SIGNAL] as const) process.on(signal, () => tell(signal));
   print('Starting the control plane and a minion …');
   try {
     await supervisor.start();
@@ -61,60 +62,10 @@ async function runInForeground(layout: Layout, settings: Settings, options: Star
     if (!failed) print('Ctrl-C ends it; pods go on running and are taken up again at the next start.');
     const signal = await told;
     print(`\nEnding (pods go on running; \`npx longshore down --purge\` removes everything) …`);
-    await supervisor.stop(signal === GOODBYE);
+    await supervisor.stop(signal === GOODBYE_SIGNAL);
   } catch (error) {
     await supervisor.stop(false);
     throw error;
-  }
-}
-
-/** `longshore down` sends this: the cluster is told that the minion goes. */
-const GOODBYE = 'SIGUSR2';
-
-/** The detached process' own main: no terminal, ends by signal. */
-export async function supervise(settings: Settings): Promise<void> {
-  const supervisor = new Supervisor(settings, (line) => print(`${new Date().toISOString()} ${line}`));
-  const { promise: told, resolve: tell } = Promise.withResolvers<NodeJS.Signals>();
-  for (const signal of ['SIGINT', 'SIGTERM', GOODBYE] as const) process.on(signal, () => tell(signal));
-  try {
-    await supervisor.start();
-  } catch (error) {
-    await supervisor.stop(false);
-    throw error;
-  }
-  await supervisor.stop((await told) === GOODBYE);
-}
-
-/** Starts `longshore supervise` in a session of its own; resolves when the API answers. */
-export async function startDetached(layout: Layout, settings: Settings): Promise<void> {
-  mkdirSync(layout.logs, { recursive: true, mode: 0o700 });
-  keepSettings(settings);
-  const logPath = join(layout.logs, 'longshore.log');
-  const log = openSync(logPath, 'a', 0o640);
-  const child = spawn(
-    process.execPath,
-    [
-      '--disable-warning=ExperimentalWarning',
-      join(PROJECT, 'agent/cli/main.ts'),
-      'supervise',
-      '--data-dir',
-      layout.dataDir,
-    ],
-    { detached: true, stdio: ['ignore', log, log] },
-  );
-  closeSync(log);
-  child.unref();
-  let ended: string | undefined;
-  child.once('exit', (code, signal) => {
-    ended = signal === null ? `exited with ${code}` : `was killed by ${signal}`;
-  });
-  const deadline = Date.now() + CONTROL_PLANE_MS;
-  while (!supervisorIsReady(layout)) {
-    if (ended !== undefined || Date.now() > deadline) {
-      const tail = readFileSync(logPath, 'utf8').trimEnd().split('\n').slice(-15).join('\n');
-      throw new Error(`longshore ${ended ?? `did not come up within ${CONTROL_PLANE_MS / 1000} s`}:\n${tail}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 

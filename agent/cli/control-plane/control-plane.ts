@@ -10,6 +10,7 @@ import { AuditLog } from '../audit/audit-log.ts';
 import { readAuditPolicy } from '../audit/policy-file.ts';
 import { bundleWorker } from './bundle.ts';
 import { ensureCertificates } from './certificates.ts';
+import { type SocketAddress, socketArguments } from './held-sockets.ts';
 import { apiServerNames, hostAddresses } from './host-names.ts';
 import { KeptProcess } from './kept-process.ts';
 import { type Layout, layoutOf } from './layout.ts';
@@ -62,6 +63,29 @@ export function apiAddressOf(
 const socketAt = (address: string, port: number) =>
   address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 
+interface OwnSocket extends SocketAddress {
+  what: string;
+  flag: string;
+}
+
+/** Every socket that the control plane is to have, the API's first. */
+function socketsOf({ listen, apiPort, publicPort }: ControlPlaneSettings): OwnSocket[] {
+  const addresses = addressesOf(listen);
+  const named = (kind: string, port: number, what: string, flag: string) =>
+    addresses.map((address, index) => ({ name: `${kind}-${index}`, address, port, what, flag }));
+  return [
+    ...named('api', apiPort, 'the API', '--api-port'),
+    ...named('public', publicPort, 'public Services', '--public-port'),
+  ];
+}
+
+/** The same, each found to be free. @throws PortInUse */
+export async function freeSockets(settings: ControlPlaneSettings): Promise<SocketAddress[]> {
+  const sockets = socketsOf(settings);
+  for (const { address, port, what, flag } of sockets) await requireFreePort(address, port, what, flag);
+  return sockets;
+}
+
 /** The root secret, made at the first start. Every token is signed with a key derived from it. */
 export function ensureRootSecret(layout: Layout): string {
   mkdirSync(layout.dataDir, { recursive: true, mode: 0o700 });
@@ -101,17 +125,31 @@ export class ControlPlane {
   readonly #workerd: KeptProcess;
   /** An audit policy as JSON, read once: what is started again stays as it was. */
   readonly #auditPolicy: string | undefined;
+  readonly #holdsSockets: boolean;
+  #isPrepared = false;
 
-  /** @throws with the reason for an audit policy that is none. */
-  constructor(settings: ControlPlaneSettings, onCrash?: (how: string, retryMs: number) => void) {
+  /**
+   * @param descriptors of its sockets when this process was started with them; none: workerd opens them
+   * @throws with the reason for an audit policy that is none.
+   */
+  constructor(
+    settings: ControlPlaneSettings,
+    onCrash?: (how: string, retryMs: number) => void,
+    descriptors: readonly number[] = [],
+  ) {
     this.settings = settings;
     this.layout = layoutOf(settings.dataDir);
+    this.#holdsSockets = descriptors.length > 0;
+    const names = socketsOf(settings).map(({ name }) => name);
+    if (this.#holdsSockets && descriptors.length !== names.length)
+      throw new Error(`the control plane has ${names.length} sockets and was started with ${descriptors.length}`);
     this.#auditPolicy = readAuditPolicy(this.layout, settings.auditPolicyFile);
     const audit = new AuditLog(this.layout.auditLog);
     this.#workerd = new KeptProcess({
       name: 'control plane',
       command: join(PROJECT, 'node_modules/.bin/workerd'),
-      args: ['serve', this.layout.workerdConfig],
+      args: ['serve', this.layout.workerdConfig, ...(this.#holdsSockets ? socketArguments(names) : [])],
+      descriptors,
       logPath: join(this.layout.logs, 'control-plane.log'),
       pidPath: this.layout.workerdPid,
       graceMs: GRACE_MS,
@@ -133,13 +171,17 @@ export class ControlPlane {
     return new ApiClient({ url: this.url, ca: readFileSync(this.layout.caCertificate, 'utf8') });
   }
 
+  /** All of a start that can be done while another one still serves. @throws when this code cannot be made ready. */
+  async prepare(): Promise<void> {
+    await prepare(this.settings, this.layout, Date.now(), this.#auditPolicy);
+    this.#isPrepared = true;
+  }
+
   /** Resolves once the API says that it is ready. @throws with the end of workerd's log when it does not come up. */
   async start(): Promise<void> {
-    for (const address of addressesOf(this.settings.listen)) {
-      await requireFreePort(address, this.settings.apiPort, 'the API', '--api-port');
-      await requireFreePort(address, this.settings.publicPort, 'public Services', '--public-port');
-    }
-    await prepare(this.settings, this.layout, Date.now(), this.#auditPolicy);
+    if (!this.#holdsSockets) await freeSockets(this.settings);
+    if (!this.#isPrepared) await this.prepare();
+    this.#isPrepared = false;
     this.#workerd.start();
     await this.#ready();
   }

@@ -23,6 +23,8 @@ export interface KeptProcessOptions {
   command: string;
   args: readonly string[];
   env?: NodeJS.ProcessEnv;
+  /** Descriptors of this process that it gets as its own, from 3 on. */
+  descriptors?: readonly number[];
   logPath: string;
   pidPath: string;
   /** How long the process may take to end after the first signal before SIGKILL. */
@@ -76,13 +78,13 @@ export class KeptProcess {
 
   start(): void {
     this.#stopping = false;
-    const { command, args, env, logPath, pidPath, onLine } = this.#options;
+    const { command, args, env, descriptors = [], logPath, pidPath, onLine } = this.#options;
     const log = openLog(logPath);
     // A session of its own: Ctrl-C in the terminal is for longshore alone, which then ends its children in order.
     const output = onLine === undefined ? log : ('pipe' as const);
     const child = spawn(command, [...args], {
       detached: true,
-      stdio: ['ignore', output, log],
+      stdio: ['ignore', output, log, ...descriptors],
       env: env ?? process.env,
     });
     closeSync(log);

@@ -31,6 +31,8 @@ export interface Layout {
   supervisorPid: string;
   /** Its pid once more, when all that it starts is up. */
   supervisorReady: string;
+  /** Of the supervisor that is about to follow it. */
+  successorPid: string;
   workerdPid: string;
   agentPid: string;
   /** Exists only when this project started the engine itself. */
@@ -63,6 +65,7 @@ export function layoutOf(dataDir: string): Layout {
     run: at('run'),
     supervisorPid: at('run', 'longshore.pid'),
     supervisorReady: at('run', 'longshore.ready'),
+    successorPid: at('run', 'longshore.next'),
     workerdPid: at('run', 'control-plane.pid'),
     agentPid: at('run', 'minion.pid'),
     enginePid: at('run', 'dockerd.pid'),

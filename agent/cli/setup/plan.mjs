@@ -15,7 +15,7 @@ import { COMMANDS } from './observe.mjs';
 const OLDEST_NODE = 20;
 
 /** Which commands run pods on this machine. The others only read and write files, or ask the API. */
-const MINION_COMMANDS = ['start', 'up', 'join', 'test'];
+const MINION_COMMANDS = ['start', 'up', 'upgrade', 'join', 'test'];
 
 /** @param {string | undefined} command @returns {Needs} */
 export const needsOf = (command) => (MINION_COMMANDS.includes(command ?? '') ? 'minion' : 'modules');
