@@ -48,14 +48,19 @@ export class Follower {
   readonly #client: ApiClient;
   readonly #path: string;
   readonly #selector: string;
+  readonly #tell: typeof toldOf;
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
 
-  /** @param selector what else the watch is asked with. */
-  constructor(client: ApiClient, path: string, selector = '') {
+  /**
+   * @param selector what else the watch is asked with.
+   * @param tell what is kept of an event.
+   */
+  constructor(client: ApiClient, path: string, selector = '', tell: typeof toldOf = toldOf) {
     this.#client = client;
     this.#path = path;
     this.#selector = selector;
+    this.#tell = tell;
   }
 
   get position(): number {
@@ -103,7 +108,7 @@ export class Follower {
         if (code !== 410) throw new Error(`the watch was told ${JSON.stringify(object)}`);
         return false;
       }
-      const told = toldOf(type, object);
+      const told = this.#tell(type, object);
       if (type === 'BOOKMARK') {
         if (told.revision < this.position) throw new Error(`a bookmark went back to ${told.revision}`);
       } else this.segments.at(-1)?.events.push(told);

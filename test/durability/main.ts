@@ -1,5 +1,6 @@
 /**
  * Long runs, not part of `npm test`: `npm run crash` (`-- --kills N --seed S`), `npm run crash -- histories` (`--rounds N`).
+ * `npm run soak` (`-- --minutes N --minions N --seed S`).
  * Each prints its seed at once, what it did at the end, and fails when anything was lost.
  */
 import { parseArgs } from 'node:util';
@@ -7,6 +8,7 @@ import { startControlPlane } from '../support/longshore.ts';
 import { newSeed } from '../support/seeded-random.ts';
 import { runCrashes } from './crash.ts';
 import { runHistories } from './histories.ts';
+import { runSoak } from './soak.ts';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -14,6 +16,7 @@ const { positionals, values } = parseArgs({
     kills: { type: 'string', default: '210' },
     writes: { type: 'string', default: '500' },
     minutes: { type: 'string', default: '60' },
+    minions: { type: 'string', default: '50' },
     rounds: { type: 'string', default: '24' },
     seed: { type: 'string', default: String(newSeed(process.env)) },
   },
@@ -55,8 +58,19 @@ async function histories(): Promise<string[]> {
   }
 }
 
+async function soak(): Promise<string[]> {
+  const { violations, done } = await runSoak({
+    seed: Number(values.seed),
+    minutes: Number(values.minutes),
+    minions: Number(values.minions),
+    say,
+  });
+  for (const [what, count] of Object.entries(done)) say(`${what.padEnd(40)} ${count}`);
+  return violations;
+}
+
 say(`seed ${values.seed}`);
-const runs: Record<string, () => Promise<string[]>> = { crash, histories };
+const runs: Record<string, () => Promise<string[]>> = { crash, histories, soak };
 const run = runs[positionals.at(-1) ?? ''];
 if (run === undefined) throw new Error(`one of: ${Object.keys(runs).join(', ')}`);
 const violations = await run();

@@ -6,7 +6,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ApiClient } from '../../agent/cli/api-client.ts';
+import { ApiClient } from '../../agent/cli/api-client.ts';
 import { clusterClient } from '../../agent/cli/cluster-access.ts';
 import { PROJECT } from '../../agent/cli/control-plane/control-plane.ts';
 import { type Layout, layoutOf } from '../../agent/cli/control-plane/layout.ts';
@@ -22,6 +22,8 @@ export interface Installation {
   ca: string;
   /** As the administrator. */
   client: ApiClient;
+  /** The same by way of another address, e.g. a relay's. */
+  clientAt(url: string): ApiClient;
   longshore(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }>;
   pids(): { supervisor: number | undefined; workerd: number | undefined; agent: number | undefined };
   /** Id and start time of each of its containers. */
@@ -71,6 +73,11 @@ export async function startInstallation(instance: string): Promise<Installation>
       apiPort,
       ca: readFileSync(layout.caCertificate, 'utf8'),
       client,
+      clientAt: (url) => {
+        const other = new ApiClient({ ...client.options, url });
+        clients.push(other);
+        return other;
+      },
       longshore,
       pids: () => ({
         supervisor: runningSupervisor(layout),
