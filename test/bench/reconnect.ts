@@ -16,7 +16,7 @@ export async function reconnect(): Promise<BenchRow[]> {
     const told = await runReconnects(controlPlane, {
       minions: MINIONS,
       podsEach: PODS_EACH,
-      say: (line) => console.error(line),
+      say: (line) => console.error(`${(performance.now() / 1000).toFixed(0)} s: ${line}`),
     });
     return told.flatMap(({ how, minions, backMs, byDelta, refusals, answers, touched }) => {
       const who = `${minions} minions ${FAULTS[how]}`;

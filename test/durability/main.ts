@@ -24,6 +24,16 @@ const { positionals, values } = parseArgs({
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
+/** The first Ctrl-C ends a run early, and whole: what it started is removed. */
+let interrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (interrupted) process.exit(1);
+    interrupted = true;
+  });
+}
+const enough = () => interrupted;
+
 async function crash(): Promise<string[]> {
   const controlPlane = await startControlPlane();
   try {
@@ -33,6 +43,7 @@ async function crash(): Promise<string[]> {
       writesPerRound: Number(values.writes),
       writers: 16,
       followers: 4,
+      enough,
       say,
     });
     for (const [what, count] of Object.entries(done)) say(`${what.padEnd(20)} ${count}`);
@@ -49,6 +60,7 @@ async function histories(): Promise<string[]> {
       seed: Number(values.seed),
       rounds: Number(values.rounds),
       perRound: 48,
+      enough,
       say,
     });
     for (const [what, count] of Object.entries({ ...done, ...faults })) say(`${what.padEnd(20)} ${count}`);
@@ -63,6 +75,7 @@ async function soak(): Promise<string[]> {
     seed: Number(values.seed),
     minutes: Number(values.minutes),
     minions: Number(values.minions),
+    enough,
     say,
   });
   for (const [what, count] of Object.entries(done)) say(`${what.padEnd(40)} ${count}`);

@@ -29,6 +29,8 @@ export interface SoakOptions {
   seed: number;
   minutes: number;
   minions: number;
+  /** Asked before each fault: a run that is to end early ends whole. */
+  enough?: () => boolean;
   say?: (line: string) => void;
 }
 
@@ -85,7 +87,7 @@ const FAULTS: Record<string, (world: World) => Promise<void>> = {
   upgrades: async ({ installed, random }) => {
     const version = `v1.36.0+longshore.${random.below(1_000_000)}`;
     installed.edit('shared/defaults.ts', (text) => text.replace(/(gitVersion: ')[^']+/, `$1${version}`));
-    await succeeds(installed, 'upgrade');
+    await succeeds(installed, 'upgrade', '--no-install');
     const { gitVersion } = await answered('the version', () =>
       installed.client.json<{ gitVersion: string }>('GET', '/version'),
     );
@@ -94,7 +96,7 @@ const FAULTS: Record<string, (world: World) => Promise<void>> = {
   'kills of the minion': async ({ installed }) => signal(installed.pids().agent, 'SIGKILL'),
   'kills of the supervisor': async ({ installed }) => {
     signal(installed.pids().supervisor, 'SIGKILL');
-    await succeeds(installed, 'up', '--detach');
+    await succeeds(installed, 'up', '--detach', '--no-install');
   },
   'restarts of fake minions': async ({ fleet, random }) => {
     for (let times = 1 + random.below(5); times > 0; times -= 1) {
@@ -128,7 +130,7 @@ function signal(pid: number | undefined, what: NodeJS.Signals): void {
 }
 
 async function succeeds(installed: Installation, ...args: string[]): Promise<void> {
-  const { code, stdout, stderr } = await installed.longshore(...args, '--no-install');
+  const { code, stdout, stderr } = await installed.longshore(...args);
   if (code !== 0) throw new Error(`longshore ${args.join(' ')} ended with ${code}:\n${stdout}${stderr}`);
 }
 
@@ -178,22 +180,27 @@ async function soak(world: World, options: SoakOptions): Promise<SoakReport> {
   ]);
   const faults: Record<string, number> = {};
   let judged = 0;
+  let told = 0;
   try {
-    while (Date.now() < endMs) {
+    while (Date.now() < endMs && !(options.enough?.() ?? false)) {
       await Promise.race([working, moment(2000 + random.below(8000))]);
       const fault = random.pick(DRAWN);
       const startedAt = Date.now();
       await FAULTS[fault]?.(world);
       faults[fault] = (faults[fault] ?? 0) + 1;
       await isUp(installed);
+      // What is acknowledged from now on may come after the marker.
+      const acknowledged = ledger.acknowledged.length;
       await look(installed.client, chronicle, Object.values(faults).length, `after ${fault}`);
-      chronicle.judgeWrites(ledger.acknowledged.slice(judged));
-      judged = ledger.acknowledged.length;
+      chronicle.judgeWrites(ledger.acknowledged.slice(judged, acknowledged));
+      judged = acknowledged;
       const left = Math.max(0, Math.round((endMs - Date.now()) / 1000));
       say(
-        `${left} s left; ${fault}: up after ${Date.now() - startedAt} ms; ${judged} writes, revision ${chronicle.revision}, ` +
-          `${chronicle.violations.length + ledger.violations.length + churn.refused.length} violations`,
+        `${left} s left; ${fault}: up after ${Date.now() - startedAt} ms; ${judged} writes, revision ${chronicle.revision}`,
       );
+      const violations = [...chronicle.violations, ...ledger.violations, ...churn.refused];
+      for (const violation of violations.slice(told)) say(`  ${violation}`);
+      told = violations.length;
     }
   } finally {
     over = true;
