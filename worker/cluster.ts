@@ -212,6 +212,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     const nowMs = () => Date.now();
     const liveness: Liveness = {
       connected: (node) => minions.connected(node),
+      count: () => minions.count(),
       minions: () => minions.all(),
       lastSeenMs: (node) => minions.lastSeenMs(node),
       drop: (node) => {

@@ -52,7 +52,13 @@ export function testCluster(options: ClusterOptions = {}): TestCluster {
     nowMs: () => clock.nowMs,
     random: random.next,
     newUid: () => `00000000-0000-4000-8000-${String(++uids).padStart(12, '0')}`,
-    liveness: { connected: () => true, minions: () => new Map(), lastSeenMs: () => clock.nowMs, drop: () => {} },
+    liveness: {
+      connected: () => true,
+      count: () => 0,
+      minions: () => new Map(),
+      lastSeenMs: () => clock.nowMs,
+      drop: () => {},
+    },
     cluster: {
       name: 'default',
       apiUrl: 'https://127.0.0.1:6443',

@@ -57,7 +57,7 @@ export function createNodeRounds(liveness: Liveness, kept: KeptCount): NodeRound
   function count(gone = 0): void {
     hasChanged = true;
     expected ??= kept.get();
-    if (expected !== undefined && liveness.minions().size < expected - gone) isOneMissing = true;
+    if (expected !== undefined && liveness.count() < expected - gone) isOneMissing = true;
   }
 
   /** A node with no socket, of which no farewell was seen: it has a while to come back. */
@@ -92,7 +92,7 @@ export function createNodeRounds(liveness: Liveness, kept: KeptCount): NodeRound
       if (!hasChanged) return;
       hasChanged = false;
       // One more than there are: so it stays known that one is missing, until all nodes were looked at.
-      keep(liveness.minions().size + (isOneMissing ? 1 : 0));
+      keep(liveness.count() + (isOneMissing ? 1 : 0));
     },
     alarm(objects, transaction, dueMs) {
       const { nowMs } = objects;

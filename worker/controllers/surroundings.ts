@@ -9,6 +9,8 @@ import type { CertificateAuthority } from './certificate-authority.ts';
 export interface Liveness {
   /** Also while its hello is being answered. */
   connected(node: string): boolean;
+  /** How many hellos were answered, of minions that are still there: cheaper than asking who. */
+  count(): number;
   /** Everybody whose hello was answered, and when they were last heard from. */
   minions(): ReadonlyMap<string, number>;
   /**

@@ -21,8 +21,9 @@ type Reference = (typeof REFERENCES)[number];
 const MAX_MESSAGE_CHARACTERS = 1_000_000;
 const PAGE = 500;
 
-const isReference = (resource: string): resource is Reference => (REFERENCES as readonly string[]).includes(resource);
-const isShared = (resource: string): resource is (typeof SHARED)[number] =>
+export const isReference = (resource: string): resource is Reference =>
+  (REFERENCES as readonly string[]).includes(resource);
+export const isShared = (resource: string): resource is (typeof SHARED)[number] =>
   (SHARED as readonly string[]).includes(resource);
 
 const emptyDelta = (): Delta => ({ puts: new Map(), removals: new Map() });

@@ -21,6 +21,7 @@ import type { UserInfo } from '../users.ts';
 import { bufferedBytes } from './client-socket.ts';
 import { type Delta, deltaMessages, isEmpty, ownChanges, PeerMemory, sharedChanges, snapshot } from './deltas.ts';
 import type { MinionParts } from './minion-parts.ts';
+import { RecentChanges } from './recent-changes.ts';
 import { registerNode } from './registration.ts';
 import { applyReport } from './reports.ts';
 
@@ -52,6 +53,7 @@ export class Minions {
   private readonly parts: MinionParts;
   /** A memory that may be lost at any time. */
   private readonly peers = new PeerMemory();
+  private readonly recent: RecentChanges;
   /** Revisions that a minion's own report wrote, until they are published. */
   private readonly echoes = new Set<number>();
   /** When minions that are gone were last heard from; a memory that may be lost. */
@@ -59,6 +61,7 @@ export class Minions {
 
   constructor(parts: MinionParts) {
     this.parts = parts;
+    this.recent = new RecentChanges(parts.reader);
     parts.sockets.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
   }
 
@@ -110,10 +113,11 @@ export class Minions {
 
   /** Tells every minion what of this concerns it. Call after each commit, with its changes in order. */
   publish(changes: readonly Change[]): void {
-    const sockets = this.joined();
     const news = changes.filter((change) => !this.echoes.delete(change.revision));
     const last = changes.at(-1);
-    if (sockets.length === 0 || last === undefined || news.length === 0) return;
+    if (last === undefined || news.length === 0) return;
+    const sockets = this.joined();
+    if (sockets.length === 0) return;
     const shared = sharedChanges(news, this.peers);
     for (const socket of sockets) {
       const link = attachmentOf(socket);
@@ -130,6 +134,12 @@ export class Minions {
   /** Whether the minion's control socket is up, and welcomed or about to be. */
   connected(node: string): boolean {
     return this.open(nodeTag(node)).some(([, { phase }]) => phase === 'welcoming' || phase === 'joined');
+  }
+
+  /** How many are joined. */
+  count(): number {
+    const nodes = this.open(MINION_TAG).flatMap(([, { phase, node }]) => (phase === 'joined' ? [node] : []));
+    return new Set(nodes).size;
   }
 
   /** Who is joined, and when each was last heard from. */
@@ -194,14 +204,10 @@ export class Minions {
   private resumed(node: string, resume: Hello['resume']): Delta[] | undefined {
     const { reader } = this.parts;
     if (resume === undefined || resume.epoch !== reader.epoch || resume.revision > reader.revision) return undefined;
-    try {
-      const changes = [...reader.changesSince(resume.revision)];
-      return [ownChanges(reader, node, changes), sharedChanges(changes)];
-    } catch (error) {
-      // Compacted: the whole picture it is.
-      if (error instanceof StatusError && error.code === 410) return undefined;
-      throw error;
-    }
+    // Compacted: the whole picture it is.
+    if (resume.revision < reader.compactedRevision) return undefined;
+    const changes = this.recent.since(resume.revision, node);
+    return [ownChanges(reader, node, changes), sharedChanges(changes)];
   }
 
   private report(socket: WebSocket, link: Attachment, report: Report): void {
@@ -286,12 +292,22 @@ function parseMessage(message: string | ArrayBuffer): UpMessage {
   throw badRequest('the message is not a JSON object');
 }
 
+/** What sockets have attached, as long as this instance lives: reading it anew of a thousand sockets is dear. */
+const attached = new WeakMap<WebSocket, Attachment>();
+
 function attachmentOf(socket: WebSocket): Attachment | undefined {
+  const known = attached.get(socket);
+  if (known !== undefined) return known;
   const attachment = socket.deserializeAttachment() as Attachment | null;
-  return attachment?.kind === 'minion' ? attachment : undefined;
+  if (attachment?.kind !== 'minion') return undefined;
+  attached.set(socket, attachment);
+  return attachment;
 }
 
-const save = (socket: WebSocket, attachment: Attachment): void => socket.serializeAttachment(attachment);
+function save(socket: WebSocket, attachment: Attachment): void {
+  socket.serializeAttachment(attachment);
+  attached.set(socket, attachment);
+}
 
 /** A minion's last words are heard when its end is closed already, and there is nobody to answer them. */
 function send(socket: WebSocket, message: Welcome | Reported | Refused): void {

@@ -55,6 +55,7 @@ export function controlPlane(options: PlaneOptions = {}): TestPlane {
   const sql = options.sql ?? nodeSql();
   const liveness: Liveness = {
     connected: (name) => plane.sockets.has(name) || welcoming === name,
+    count: () => plane.sockets.size,
     minions: () => plane.sockets,
     lastSeenMs: (name) => plane.sockets.get(name),
     drop: (name) => plane.dropped.push(name),
