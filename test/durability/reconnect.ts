@@ -67,13 +67,20 @@ export async function runReconnects(controlPlane: ControlPlane, options: Reconne
     say(`${options.minions} minions joined`);
     await fill(client, fleet, options.podsEach);
     say(`${options.minions * options.podsEach} pods run`);
-    return [
-      await lose('cut', controlPlane, fleet, async () => void proxy.cut()),
-      await lose('killed', controlPlane, fleet, async () => {
+    const faults: Record<Reconnection['how'], () => Promise<void>> = {
+      cut: async () => void proxy.cut(),
+      killed: async () => {
         await controlPlane.kill('SIGKILL');
         await controlPlane.restart();
-      }),
-    ];
+      },
+    };
+    const reconnections: Reconnection[] = [];
+    for (const [how, fault] of Object.entries(faults) as [Reconnection['how'], () => Promise<void>][]) {
+      const reconnection = await lose(how, controlPlane, fleet, fault);
+      say(`${how}: all back after ${reconnection.backMs.toFixed(0)} ms, ${reconnection.byDelta} by delta`);
+      reconnections.push(reconnection);
+    }
+    return reconnections;
   } finally {
     await fleet?.stop();
     await proxy.close();
