@@ -92,6 +92,7 @@ export class Control {
       registration: registration(),
       ...(resume ? { resume } : {}),
     } satisfies Hello);
+    this.kept.awaits('hello');
   }
 
   private lost(status: number | undefined): void {
@@ -109,6 +110,7 @@ export class Control {
       case 'welcome':
         this.epoch = message.epoch;
         this.kept.settled();
+        this.kept.answered();
         if (replica.setWelcome(message)) this.parts.onTouched(WELCOME);
         log.info({ epoch: message.epoch, nodeCIDR: message.nodeCIDR }, 'welcomed by the cluster');
         this.parts.onVerdict(undefined);
@@ -120,6 +122,7 @@ export class Control {
         return;
       case 'reported':
         reports.answered(message.id);
+        this.kept.answered();
         for (const { namespace = '', name = '', status } of message.refused ?? []) {
           log.warn({ namespace, name, code: status.code }, `a report was refused: ${status.message ?? ''}`);
         }
@@ -149,6 +152,7 @@ export class Control {
   }
 
   private refused(status: Status): void {
+    this.kept.answered();
     const { code = 500, reason = 'InternalError', message = 'refused' } = status;
     this.parts.log.error({ code, reason }, `the cluster refuses this minion: ${message}`);
     this.parts.onVerdict(new StatusError(code, reason, message, status.details));
@@ -157,7 +161,9 @@ export class Control {
   private flush(): void {
     if (!this.welcomed) return;
     const report = this.parts.reports.take();
-    if (report !== undefined) this.send(report);
+    if (report === undefined) return;
+    this.send(report);
+    this.kept.awaits('a report');
   }
 
   private send(message: UpMessage): void {

@@ -59,6 +59,8 @@ const MAX_DELAY_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 2000;
 /** So many heartbeats without any word: the path is dead, though nobody said so. */
 const SILENT_HEARTBEATS = 2.5;
+/** What is asked is answered within this, or it did not arrive: heartbeats are answered by the platform, whoever else hears. */
+const ANSWER_MS = 30_000;
 
 export class KeptSocket {
   private readonly parts: KeptSocketParts;
@@ -67,6 +69,7 @@ export class KeptSocket {
   private failures = 0;
   private heardMs = 0;
   private cancelTimer: () => void = () => undefined;
+  private cancelAnswer: (() => void) | undefined;
   private onStopped: (() => void) | undefined;
 
   constructor(parts: KeptSocketParts) {
@@ -84,6 +87,16 @@ export class KeptSocket {
     this.failures = 0;
   }
 
+  /** Something was said to which there is an answer; without it the socket is given up. */
+  awaits(what: string): void {
+    this.cancelAnswer ??= this.parts.timers.after(ANSWER_MS, () => this.drop(`no answer to ${what}: dialling again`));
+  }
+
+  answered(): void {
+    this.cancelAnswer?.();
+    this.cancelAnswer = undefined;
+  }
+
   /** Breaks the socket and dials again with back-off. */
   drop(reason: string): void {
     this.parts.log.warn({ socket: this.parts.name }, reason);
@@ -94,6 +107,7 @@ export class KeptSocket {
   stop(reason: string): Promise<void> {
     this.stopped = true;
     this.cancelTimer();
+    this.answered();
     const { socket } = this;
     if (socket === undefined) return Promise.resolve();
     return new Promise((resolve) => {
@@ -148,6 +162,7 @@ export class KeptSocket {
 
   private down(reason: string, status?: number): void {
     this.cancelTimer();
+    this.answered();
     this.socket = undefined;
     this.parts.onDown?.(reason, status);
     if (this.stopped) {

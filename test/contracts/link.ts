@@ -151,6 +151,30 @@ export function linkContract(what: string, make: () => LinkUnderTest): void {
       expect(cluster.sockets[0]?.closes).toEqual(['terminated']);
     });
 
+    test('dials anew when what it says is not answered, though heartbeats are', async () => {
+      const alive = ({ cluster, timers }: LinkUnderTest) => {
+        const { socket } = cluster;
+        for (let beat = 0; beat < 6; beat++) {
+          timers.advance(10_000);
+          socket.text(PONG);
+        }
+      };
+      const unwelcome = make();
+      unwelcome.cluster.socket.open();
+      alive(unwelcome);
+      expect(unwelcome.cluster.sockets[0]?.closes).toEqual(['terminated']);
+      const unheard = await welcomed(['a']);
+      unheard.report('a', { phase: 'Running' });
+      alive(unheard);
+      expect(unheard.cluster.sockets[0]?.closes).toEqual(['terminated']);
+      const heard = await welcomed(['a']);
+      heard.report('a', { phase: 'Running' });
+      heard.timers.advance(SOON_MS);
+      await heard.cluster.socket.say({ type: 'reported', id: heard.cluster.socket.heardOf('report')[0]?.id ?? 0 });
+      alive(heard);
+      expect(heard.cluster.sockets.length).toBe(1);
+    });
+
     test('says goodbye when it is to, closes, and dials no more', async () => {
       const leaving = await welcomed();
       await leaving.stop('the machine goes down');

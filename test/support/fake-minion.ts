@@ -181,6 +181,7 @@ export class FakeMinion {
       registration: { labels: {}, annotations: {}, status: fakeNodeStatus(this.machineId, this.nowMs()) },
       ...(this.position ? { resume: this.position } : {}),
     });
+    this.kept.awaits('hello');
   }
 
   private down(): void {
@@ -198,6 +199,7 @@ export class FakeMinion {
         this.welcome = message;
         this.isWelcomed = true;
         this.kept.settled();
+        this.kept.answered();
         this.wake();
         return;
       case 'delta':
@@ -208,12 +210,14 @@ export class FakeMinion {
         if (this.underWay?.id === message.id) {
           this.reported += this.underWay.pods.length;
           this.underWay = undefined;
+          this.kept.answered();
           this.options.onReported?.();
         }
         this.wake();
         return;
       case 'refused':
         this.refused = message.status;
+        this.kept.answered();
         return;
     }
   }
@@ -281,6 +285,7 @@ export class FakeMinion {
       this.underWay = { id: this.nextId++, pods: [...this.waiting.values()] };
       this.waiting.clear();
       this.send({ type: 'report', ...this.underWay });
+      this.kept.awaits('a report');
     });
   }
 
