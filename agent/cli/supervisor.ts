@@ -12,7 +12,7 @@ import { KeptProcess } from './control-plane/kept-process.ts';
 import { type Layout, layoutOf } from './control-plane/layout.ts';
 import { writeSecretFile } from './control-plane/secret-file.ts';
 import { kubeconfig } from './kubeconfig.ts';
-import { endByPidFile, endProcess, runningPid } from './pid-file.ts';
+import { endByPidFile, endProcess, hasEnded, runningPid } from './pid-file.ts';
 import { keepSettings, type Settings } from './settings.ts';
 import { adminToken, minionToken } from './tokens.ts';
 
@@ -41,9 +41,10 @@ export function supervisorIsReady(layout: Layout): boolean {
 
 export type Say = (line: string) => void;
 
-/** Ends the children of a supervisor that was killed outright. */
+/** Ends the children of a supervisor that was killed outright, once it is gone itself. */
 export async function endStrays(layout: Layout, say: Say): Promise<void> {
   const marks = marksOf(layout);
+  await hasEnded(layout.supervisorPid);
   if (await endByPidFile(layout.agentPid, marks.agent, 'SIGTERM', AGENT_GRACE_MS)) {
     say('ended a minion process that an earlier longshore left');
   }

@@ -4,6 +4,7 @@
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiClient } from '../../agent/cli/api-client.ts';
@@ -12,7 +13,6 @@ import { PROJECT } from '../../agent/cli/control-plane/control-plane.ts';
 import { type Layout, layoutOf } from '../../agent/cli/control-plane/layout.ts';
 import { runningPid } from '../../agent/cli/pid-file.ts';
 import { marksOf, runningSupervisor } from '../../agent/cli/supervisor.ts';
-import { freePorts } from './longshore.ts';
 
 export interface Installation {
   layout: Layout;
@@ -34,6 +34,25 @@ export interface Installation {
 }
 
 const CLONED = ['agent', 'shared', 'worker', 'package.json', 'package-lock.json', 'tsconfig.json', 'wrangler.toml'];
+
+const LOWEST_PORT = 20_000;
+const PORTS = 12_000;
+
+/**
+ * A free port below those that the kernel gives to connections: whoever dials a port of that range while nobody listens may be
+ * given that very port, reach itself, and keep it.
+ */
+async function quietPort(): Promise<number> {
+  for (;;) {
+    const port = LOWEST_PORT + Math.floor(Math.random() * PORTS);
+    const isFree = await new Promise<boolean>((resolve) => {
+      const server = createServer();
+      server.once('error', () => resolve(false));
+      server.listen({ host: '0.0.0.0', port, exclusive: true }, () => server.close(() => resolve(true)));
+    });
+    if (isFree) return port;
+  }
+}
 
 export async function startInstallation(instance: string): Promise<Installation> {
   const folder = mkdtempSync(join(tmpdir(), `longshore-${instance}-`));
@@ -60,7 +79,8 @@ export async function startInstallation(instance: string): Promise<Installation>
     if (purged !== undefined && purged.code !== 0) throw new Error(`down --purge failed: ${purged.stderr}`);
   };
   try {
-    const [apiPort = 0, publicPort = 0] = await freePorts(2);
+    const apiPort = await quietPort();
+    const publicPort = await quietPort();
     const ports = ['--api-port', String(apiPort), '--public-port', String(publicPort)];
     const names = ['--instance', instance, '--node-name', instance, '--manifest-dir', join(folder, 'manifests')];
     const up = await longshore('up', '--detach', '--no-install', ...ports, ...names);
