@@ -251,6 +251,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
       transact: (body) => registry.asSystem((objects) => body(objects), 'kubelet'),
       nodes: createNodeLife(
         (queue, key, dueMs) => registry.asSystem((_, transaction) => transaction.enqueue(queue, key, dueMs)),
+        (item) => store.finishWork(item),
         rounds,
       ),
       cluster: {

@@ -5,7 +5,7 @@
  */
 import { NODES, type Node } from '../../shared/api/core.ts';
 import type { Objects } from '../registry/objects.ts';
-import type { Transaction } from '../store/store.ts';
+import type { Store, Transaction } from '../store/store.ts';
 import { keyOf } from './controller.ts';
 import { freeNodeCIDR } from './node-cidrs.ts';
 import { stoppedConditions } from './node-conditions.ts';
@@ -23,15 +23,21 @@ export interface NodeLife {
   socketLost(objects: Objects, nodeName: string): void;
 }
 
-/** @param enqueue puts work on a queue in the transaction that is open. */
+/**
+ * @param enqueue puts work on a queue in the transaction that is open.
+ * @param finishWork takes it off, in the same.
+ */
 export function createNodeLife(
   enqueue: Transaction['enqueue'],
+  finishWork: Store['finishWork'],
   rounds: Pick<NodeRounds, 'arriving' | 'left'>,
 ): NodeLife {
   return {
     allocatePodCIDR: freeNodeCIDR,
     returned(objects, node) {
       rounds.arriving(objects.nowMs);
+      // It is back: should its socket break again, unheard of, it has a whole while again.
+      finishWork({ queue: NODE_QUEUE, key: lostKey(node.metadata.name), dueMs: objects.nowMs, attempts: 0 });
       enqueue(NODE_QUEUE, keyOf(node), objects.nowMs);
     },
     goodbye(objects, nodeName, reason) {

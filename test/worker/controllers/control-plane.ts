@@ -97,6 +97,7 @@ export function controlPlane(options: PlaneOptions = {}): TestPlane {
     alarms: 0,
     life: createNodeLife(
       (queue, key, dueMs) => registry.asSystem((_objects, transaction) => transaction.enqueue(queue, key, dueMs)),
+      (item) => store.finishWork(item),
       rounds,
     ),
     do(body) {

@@ -100,6 +100,21 @@ describe('a minion', () => {
     ]);
   });
 
+  test('that came back is not given up by a restart soon after, for the time that it had been away', () => {
+    const plane = controlPlane();
+    addNode(plane, 'm1');
+    beat(plane, 60, 'm1');
+    lose(plane, 'm1');
+    plane.pass(6000);
+    comeBack(plane, 'm1');
+    plane.pass(1000);
+    const restarted = controlPlane({ sql: plane.sql, nowMs: plane.nowMs + 1000 });
+    restarted.pass(5000);
+    expect(readyOf(restarted, 'm1')).toBe('True');
+    restarted.pass(120_000);
+    expect(readyOf(restarted, 'm1')).toBe('Unknown');
+  });
+
   test('that is silent on an open socket is found out, and its socket dropped', () => {
     const plane = controlPlane();
     addNode(plane, 'm1');
