@@ -24,10 +24,13 @@ async function sampleOne(docker: Docker, id: string): Promise<Usage | undefined>
   }
 }
 
-/** The working set: what is used without the page cache that the kernel could drop. Named differently by cgroup v1 and v2. */
-export function usageOf(stats: Docker.ContainerStats): Usage | undefined {
-  const { usage, stats: details } = stats.memory_stats;
-  if (usage === undefined) return undefined;
+/**
+ * The working set: what is used without the page cache that the kernel could drop. Named differently by cgroup v1 and v2.
+ * Of a container that ends while it is asked about, the engine tells the name and no figures.
+ */
+export function usageOf(stats: Partial<Docker.ContainerStats>): Usage | undefined {
+  const { usage, stats: details } = stats.memory_stats ?? {};
+  if (usage === undefined || stats.cpu_stats === undefined) return undefined;
   const named: Record<string, number | undefined> = { ...details };
   const droppable = named.total_inactive_file ?? named.inactive_file ?? 0;
   return { memoryBytes: Math.max(0, usage - droppable), cpuNano: stats.cpu_stats.cpu_usage.total_usage };
