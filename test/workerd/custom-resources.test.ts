@@ -165,6 +165,14 @@ describe('a custom resource', () => {
     const scaled = await api.json('PATCH', `${BOXES}/a/scale`, { body: { spec: { replicas: 5 } }, headers: MERGE });
     expect(scaled).toMatchObject({ spec: { replicas: 5 } });
     expect(await api.json('GET', `${BOXES}/a`)).toMatchObject({ spec: { replicas: 5 }, status });
+    const table = await api.json<{
+      columnDefinitions: { name: string }[];
+      rows: { cells: unknown[]; object: object }[];
+    }>('GET', `${BOXES}/a/scale`, { headers: TABLE });
+    expect(table.columnDefinitions.map((each) => each.name)).toEqual(['Name', 'Desired', 'Available', 'Age']);
+    expect(table.rows).toMatchObject([
+      { cells: ['a', 5, 2, expect.stringMatching(/^\d+s$/)], object: { kind: 'PartialObjectMetadata' } },
+    ]);
   });
 
   test('has the columns that its definition names', async () => {

@@ -12,7 +12,8 @@ import { bind } from '../registry/binding.ts';
 import { validateDeleteOptions } from '../registry/delete.ts';
 import { evict } from '../registry/eviction.ts';
 import { copyJson } from '../registry/json.ts';
-import { scaleOf, withScale } from '../registry/scale.ts';
+import { SCALE_TABLE, type Scale, scaleOf, withScale } from '../registry/scale.ts';
+import { columnDefinitions, partialMetadata, tableOf, tableRow } from '../registry/table.ts';
 import { update } from '../registry/update.ts';
 import type { JsonObject } from '../resources/definition.ts';
 import { checkFields } from '../resources/fields.ts';
@@ -31,10 +32,12 @@ import {
   userAgentOf,
   writing,
 } from './exchange.ts';
-import { readText } from './lists.ts';
+import { includeObject, readText } from './lists.ts';
+import type { AnswerForm } from './negotiation.ts';
 import { APPLY, patchTypeOf } from './patch-body.ts';
 import { answerTokenRequest } from './token-request.ts';
 import { parseWriteOptions, type WriteOptions } from './write-options.ts';
+import { yamlAnswer } from './yaml-answer.ts';
 
 const SCALE = { identity: { group: 'autoscaling', version: 'v1', kind: 'Scale' } };
 const SCALE_SCHEMA = () => schemaOfKind('autoscaling/v1', 'Scale');
@@ -43,17 +46,15 @@ const SCALE_SCHEMA = () => schemaOfKind('autoscaling/v1', 'Scale');
 export async function onScale(exchange: Exchange): Promise<Response> {
   const { info, served, namespace, request } = exchange;
   const { definition } = served;
-  const { pretty } = formOf(exchange, TABLE_FORMS);
-  if (info.verb === 'get') {
-    const text = await readText(exchange.read, served, namespace, info.name);
-    return json(scaleOf(definition, JSON.parse(text) as KubeObject), 200, pretty);
-  }
+  const form = formOf(exchange, TABLE_FORMS);
+  const answer = (object: KubeObject) => scaleAnswer(exchange, form, scaleOf(definition, object));
+  if (info.verb === 'get') return answer(JSON.parse(await readText(exchange.read, served, namespace, info.name)));
   const custom = definition.structural !== undefined;
   const type = info.verb === 'patch' ? patchTypeOf(request.headers, custom) : undefined;
   if (type === undefined && info.verb !== 'update') throw methodRefused();
   const kind = type === undefined ? 'UpdateOptions' : 'PatchOptions';
   const options = parseWriteOptions(info.query, kind, userAgentOf(request), type);
-  if (type === APPLY) return json(await applyScale(exchange, options), 200, pretty);
+  if (type === APPLY) return answer(await applyScale(exchange, options));
   const change =
     type === undefined ? await replacement(exchange) : (await readPatch(exchange, type, SCALE_SCHEMA())).apply;
   const written = await writing(exchange, options, (session) => {
@@ -61,10 +62,19 @@ export async function onScale(exchange: Exchange): Promise<Response> {
     const scale = change(scaleOf(definition, object) as unknown as JsonObject);
     return update(session, definition, namespace, info.name, scaled(exchange, object, scale), { trackedAs: 'scale' });
   });
-  return json(scaleOf(definition, JSON.parse(written.text) as KubeObject), 200, pretty);
+  return answer(JSON.parse(written.text) as KubeObject);
 }
 
-/** An apply of a Scale owns the replicas of what it scales. */
+function scaleAnswer({ info, parts }: Exchange, { as, version, pretty, yaml }: AnswerForm, scale: Scale): Response {
+  if (yaml) return yamlAnswer(scale, 200);
+  if (as === 'PartialObjectMetadata') return json(partialMetadata(scale, version), 200, pretty);
+  if (as !== 'Table') return json(scale, 200, pretty);
+  const row = tableRow(SCALE_TABLE, scale, includeObject(info.query), parts.nowMs(), version);
+  const { resourceVersion } = scale.metadata;
+  return json(tableOf({ resourceVersion }, columnDefinitions(SCALE_TABLE), [row], version), 200, pretty);
+}
+
+/** The object after the apply. An apply of a Scale owns the replicas of what it scales. */
 async function applyScale(exchange: Exchange, options: WriteOptions): Promise<KubeObject> {
   const { served, namespace, info } = exchange;
   const { definition } = served;
@@ -80,7 +90,7 @@ async function applyScale(exchange: Exchange, options: WriteOptions): Promise<Ku
     const force = options.force === true;
     return applyConfiguration(session, definition, namespace, info.name, wanted, { force, trackedAs: 'scale' });
   });
-  return scaleOf(definition, JSON.parse(written.text) as KubeObject);
+  return JSON.parse(written.text) as KubeObject;
 }
 
 function checkKindOfScale({ apiVersion, kind }: JsonObject): void {

@@ -1,13 +1,33 @@
 /** autoscaling/v1 Scale of anything that has replicas: read from the object, and written back into it. */
 import type { KubeObject } from '../../shared/api/meta.ts';
 import { badRequest, noSuchPath } from '../../shared/errors.ts';
+import { AGE, integer, NAME } from '../resources/columns.ts';
 import type { JsonObject, ResourceDefinition } from '../resources/definition.ts';
 import { copyJson, isMap, type JsonMap, setKey } from './json.ts';
+import type { Tabular } from './table.ts';
 
 export interface Scale extends KubeObject {
   spec?: { replicas?: number };
   status: { replicas: number; selector?: string };
 }
+
+/** Source: kubernetes, pkg/printers/internalversion, printScale. */
+export const SCALE_TABLE: Tabular = {
+  columns: [
+    NAME,
+    integer<Scale>(
+      'Desired',
+      'replicas is the desired number of instances for the scaled object.',
+      (scale) => scale.spec?.replicas ?? 0,
+    ),
+    integer<Scale>(
+      'Available',
+      'replicas is the actual number of observed instances of the scaled object.',
+      (scale) => scale.status.replicas,
+    ),
+    AGE,
+  ],
+};
 
 const segments = (path: string): string[] => path.split('.').filter((each) => each !== '');
 

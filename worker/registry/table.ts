@@ -17,7 +17,10 @@ export interface TableRow {
   object: unknown;
 }
 
-export const columnDefinitions = (definition: ResourceDefinition): ColumnDefinition[] =>
+/** What has columns: a resource, or a kind that is seen only below one. */
+export type Tabular = Pick<ResourceDefinition, 'columns'>;
+
+export const columnDefinitions = (definition: Tabular): ColumnDefinition[] =>
   definition.columns.map(({ name, type, format, description, priority }) => ({
     name,
     type,
@@ -33,7 +36,7 @@ export const partialMetadata = (object: KubeObject, version = 'v1'): KubeObject 
 });
 
 export function tableRow(
-  definition: ResourceDefinition,
+  definition: Tabular,
   object: KubeObject,
   include: IncludeObject,
   nowMs: number,
