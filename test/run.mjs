@@ -199,13 +199,20 @@ async function kubectlEnvironment() {
   return undefined;
 }
 
-/** Test files that need kubectl, with the number of tests that each is written with. @returns {{ file: string, tests: number }[]} */
+/** @param {string} path in test/e2e; how many tests it is written with */
+const testsIn = (path) =>
+  [...readFileSync(join(PROJECT, 'test/e2e', path), 'utf8').matchAll(/^\s*(?:test|it)(?:\.each\([^)]*\))?\(/gm)].length;
+
+/** Test files that need kubectl, with the number of tests that each is written with; a folder is one suite. @returns {{ file: string, tests: number }[]} */
 function kubectlTests() {
-  return readdirSync(join(PROJECT, 'test/e2e'))
-    .filter((name) => name.endsWith('.test.ts'))
-    .map((name) => ({ file: `test/e2e/${name}`, text: readFileSync(join(PROJECT, 'test/e2e', name), 'utf8') }))
-    .filter(({ text }) => text.includes('/support/kubectl.ts'))
-    .map(({ file, text }) => ({ file, tests: [...text.matchAll(/^\s*(?:test|it)(?:\.each\([^)]*\))?\(/gm)].length }));
+  const paths = readdirSync(join(PROJECT, 'test/e2e'), { encoding: 'utf8', recursive: true });
+  return paths
+    .filter((path) => path.endsWith('.test.ts'))
+    .filter((path) => readFileSync(join(PROJECT, 'test/e2e', path), 'utf8').includes('/support/kubectl.ts'))
+    .map((path) => {
+      const parts = path.includes('/') ? paths.filter((each) => dirname(each) === dirname(path)) : [path];
+      return { file: `test/e2e/${path}`, tests: parts.reduce((sum, each) => sum + testsIn(each), 0) };
+    });
 }
 
 // ---- All of it --------------------------------------------------------------------------------------------------------

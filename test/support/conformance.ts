@@ -29,10 +29,10 @@ export const conformanceLines = (): Line[] =>
       return { class: kind, name };
     });
 
-/** Test files that hold a test named after a line, by the line's name. */
+/** Files that hold a test named after a line, by the line's name: a suite may lie in several. */
 function testedLines(lines: readonly Line[]): Map<string, string> {
   const files = readdirSync(join(ROOT, 'test'), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
     .map((entry) => join(entry.parentPath, entry.name));
   const found = new Map<string, string>();
   for (const file of files) {

@@ -66,30 +66,38 @@ export function findKubectls(): KubectlBinary[] {
   return [...byVersion.values()].sort((a, b) => Number(a.version.split('.')[1]) - Number(b.version.split('.')[1]));
 }
 
+export interface RunOptions {
+  input?: string | Uint8Array;
+  timeoutMs?: number;
+  /** Added to the environment. */
+  env?: Record<string, string>;
+}
+
 /** One kubectl with one kubeconfig. */
 export class Kubectl {
   readonly binary: KubectlBinary;
   readonly kubeconfig: string;
+  /** Called with the arguments of each command that is started. */
+  readonly onStart: ((args: readonly string[]) => void) | undefined;
 
-  constructor(binary: KubectlBinary, kubeconfig: string) {
+  constructor(binary: KubectlBinary, kubeconfig: string, onStart?: (args: readonly string[]) => void) {
     this.binary = binary;
     this.kubeconfig = kubeconfig;
+    this.onStart = onStart;
   }
 
   /** Starts it and leaves it running; the caller ends it. */
-  start(args: readonly string[]): ChildProcess {
+  start(args: readonly string[], env: Record<string, string> = {}): ChildProcess {
+    this.onStart?.(args);
     return spawn(this.binary.path, [...args], {
-      env: { ...process.env, KUBECONFIG: this.kubeconfig },
+      env: { ...process.env, KUBECONFIG: this.kubeconfig, ...env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
   }
 
   /** Runs to the end, whatever the exit code. */
-  async try(
-    args: readonly string[],
-    options: { input?: string | Uint8Array; timeoutMs?: number } = {},
-  ): Promise<Finished> {
-    const child = this.start(args);
+  async try(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
+    const child = this.start(args, options.env);
     const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 60_000);
     const output: Record<'stdout' | 'stderr', string[]> = { stdout: [], stderr: [] };
     child.stdout?.setEncoding('utf8').on('data', (text: string) => output.stdout.push(text));
@@ -108,10 +116,7 @@ export class Kubectl {
   }
 
   /** Runs to success and returns standard output. @throws with both outputs otherwise. */
-  async run(
-    args: readonly string[],
-    options: { input?: string | Uint8Array; timeoutMs?: number } = {},
-  ): Promise<string> {
+  async run(args: readonly string[], options: RunOptions = {}): Promise<string> {
     const finished = await this.try(args, options);
     if (finished.code !== 0) {
       throw new Error(`kubectl ${args.join(' ')} exited with ${finished.code}\n${finished.stderr}${finished.stdout}`);

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { request } from 'node:http';
 import { eventually } from './eventually.ts';
 import { createTestNetwork, type TestHost, type TestRouter } from './hosts.ts';
-import { importTestImages, OTHER_BUSYBOX } from './images.ts';
+import { importTestImages } from './images.ts';
 import type { Kubectl } from './kubectl.ts';
 import { type ControlPlane, type RunningAgent, startAgent, startControlPlane } from './longshore.ts';
 
@@ -30,8 +30,6 @@ export interface Lab {
   kubeconfig: string;
   minions: ReadonlyMap<string, LabMinion>;
   minion(name: string): LabMinion;
-  /** Another tag of the test image. */
-  otherImage: string;
   /** Names of the containers of a namespace on a minion, pause containers included. */
   containers(minion: string, namespace: string): Promise<string[]>;
   /** GET through the public port, whatever the machine's resolver thinks of `*.localhost`. */
@@ -91,7 +89,6 @@ export async function startLab(options: LabOptions): Promise<Lab> {
         if (minion === undefined) throw new Error(`the lab has no minion ${name}`);
         return minion;
       },
-      otherImage: OTHER_BUSYBOX,
       containers: async (minion, namespace) =>
         (
           await lab
