@@ -1,12 +1,9 @@
-/**
- * The official JavaScript client, unchanged: an informer, a watch, apply, exec, attach, logs, port-forward and cp. It speaks
- * the older forms where kubectl has newer ones: port-forward by `?ports=`, channels of v5 and below.
- */
+/** The generation of today: fetch and ECMAScript modules; each call takes one object. Ends the pod `echo`. */
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough, Writable } from 'node:stream';
+import { PassThrough, type Writable } from 'node:stream';
 import {
   ApiException,
   Attach,
@@ -20,66 +17,16 @@ import {
   makeInformer,
   PatchStrategy,
   PortForward,
-  type V1Pod,
   type V1Status,
   Watch,
 } from '@kubernetes/client-node';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { eventually } from '../support/eventually.ts';
-import { BUSYBOX } from '../support/images.ts';
-import { type Lab, startLab } from '../support/lab.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
+import type { Lab } from '../../support/lab.ts';
+import { NAMESPACE, sink } from './pods.ts';
 
-const NAMESPACE = 'default';
-let lab: Lab;
 let config: KubeConfig;
 let core: CoreV1Api;
-
-const SERVER =
-  'mkdir -p /www; echo served > /www/index.html; echo begun; echo warned >&2; exec httpd -f -p 8080 -h /www';
-const pod = (name: string, command: string[], more: object = {}): V1Pod => ({
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: { name, namespace: NAMESPACE, labels: { app: name } },
-  spec: {
-    terminationGracePeriodSeconds: 0,
-    containers: [{ name: 'main', image: BUSYBOX, command, ...more }],
-  },
-});
-
-async function running(name: string): Promise<void> {
-  await eventually(
-    `pod ${name} running`,
-    async () => (await core.readNamespacedPod({ name, namespace: NAMESPACE })).status?.phase === 'Running',
-    { timeoutMs: 60_000 },
-  );
-}
-
-beforeAll(async () => {
-  lab = await startLab({ minions: [{ name: 'm1' }] });
-  config = new KubeConfig();
-  config.loadFromFile(lab.kubeconfig);
-  core = config.makeApiClient(CoreV1Api);
-  await core.createNamespacedPod({ namespace: NAMESPACE, body: pod('web', ['sh', '-c', SERVER]) });
-  const echo = ['sh', '-c', 'while read line; do echo "heard $line"; done'];
-  await core.createNamespacedPod({ namespace: NAMESPACE, body: pod('echo', echo, { stdin: true }) });
-  await running('web');
-  await running('echo');
-});
-afterAll(async () => {
-  await lab?.dispose();
-});
-
-/** What is written to it, as text. */
-function sink(): Writable & { text(): string } {
-  const chunks: Buffer[] = [];
-  const stream = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      chunks.push(chunk);
-      done();
-    },
-  });
-  return Object.assign(stream, { text: () => Buffer.concat(chunks).toString('utf8') });
-}
 
 /** Ends of the logs that are followed, each with its pod: the client cannot abort one without an error that nobody can catch. */
 const followings: Promise<unknown>[] = [];
@@ -97,7 +44,13 @@ async function exec(command: string[], input?: string): Promise<{ status: V1Stat
   return { status: await promise, out: out.text(), err: err.text() };
 }
 
-describe('the JavaScript client', () => {
+export function currentClient(labOf: () => Lab): void {
+  beforeAll(() => {
+    config = new KubeConfig();
+    config.loadFromFile(labOf().kubeconfig);
+    core = config.makeApiClient(CoreV1Api);
+  });
+
   test('runs a command and tells its outputs apart', async () => {
     const { status, out, err } = await exec(['sh', '-c', 'echo to out; echo to err >&2']);
     expect(status).toMatchObject({ status: 'Success' });
@@ -226,10 +179,10 @@ describe('the JavaScript client', () => {
     const pods = await new Metrics(config).getPodMetrics(NAMESPACE);
     expect(pods.items.map((each) => each.metadata.name).sort()).toEqual(['echo', 'web']);
   });
-});
 
-test('the logs of a pod end when it does', async () => {
-  await follow('echo', sink());
-  await core.deleteNamespacedPod({ name: 'echo', namespace: NAMESPACE });
-  await Promise.all(followings);
-});
+  test('the logs of a pod end when it does', async () => {
+    await follow('echo', sink());
+    await core.deleteNamespacedPod({ name: 'echo', namespace: NAMESPACE });
+    await Promise.all(followings);
+  });
+}
