@@ -16,11 +16,13 @@ import type { Liveness } from './controllers/surroundings.ts';
 import type { Env } from './env.ts';
 import { trustOf } from './http/authentication.ts';
 import { authorize, forbiddenError } from './http/authorization.ts';
+import type { BackupParts } from './http/backups.ts';
 import { bootstrapUser } from './http/bootstrap-tokens.ts';
 import { answerClusterRequest, type ClusterParts } from './http/cluster-routes.ts';
 import { GroupCommit } from './http/group-commit.ts';
 import { impersonate } from './http/impersonation.ts';
 import { assetDescriptions } from './http/openapi-descriptions.ts';
+import { armRewind, recallRewind, rememberRewind } from './http/rewind.ts';
 import { whyTokenEnded } from './http/token-status.ts';
 import { askWebhooks } from './http/webhook-calls.ts';
 import { KeyspaceWatches } from './links/keyspace-watches.ts';
@@ -43,6 +45,7 @@ import {
   type UsageLocation,
 } from './rpc.ts';
 import { COMPACTION, compactHistory } from './store/compaction.ts';
+import { type GatedSql, gatedSql } from './store/gated-sql.ts';
 import { objectSql } from './store/object-sql.ts';
 import { isEmpty } from './store/schema.ts';
 import type { UserInfo } from './users.ts';
@@ -50,7 +53,12 @@ import type { UserInfo } from './users.ts';
 const NAME_KEY = 'cluster-name';
 const CONNECTED_KEY = 'connected-minions';
 
-type Parts = ClusterParts & { plane: ControlPlane; rounds: NodeRounds };
+type Parts = ClusterParts & { plane: ControlPlane; rounds: NodeRounds; sql: GatedSql };
+
+/** So long after its last look the history that a backup needs stays. */
+const HELD_MS = 60_000;
+/** More than ever were connected: every node is looked at, whether its minion is there. */
+const MANY_MINIONS = Number.MAX_SAFE_INTEGER;
 
 export class Cluster extends DurableObject<Env> implements ClusterRpc {
   #parts: Parts | undefined;
@@ -61,6 +69,10 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
   #endedAt = -1;
   /** The revision at which history was last looked through, as far as this instance knows. */
   #compactedAt = 0;
+  /** History stays until then, for a backup that is being read. */
+  #heldUntilMs = 0;
+  /** The next instance finds other tables: this one is not to answer any more. */
+  #isOver = false;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -74,7 +86,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     try {
       return await this.#commits.during(() => answerClusterRequest(parts, request));
     } finally {
-      await this.#endTurn(parts);
+      await this.#endTurn();
     }
   }
 
@@ -82,7 +94,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     const parts = this.#compose();
     if (parts.minions.owns(socket)) parts.minions.message(socket, message);
     else if (parts.keyspace.owns(socket)) parts.keyspace.message(socket, message);
-    await this.#endTurn(parts);
+    await this.#endTurn();
   }
 
   override async webSocketClose(socket: WebSocket): Promise<void> {
@@ -99,7 +111,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     const { plane, rounds } = parts;
     plane.drain();
     plane.registry.asSystem((objects, transaction) => rounds.alarm(objects, transaction, info?.scheduledTime));
-    await this.#endTurn(parts);
+    await this.#endTurn();
   }
 
   // ---- Who asks --------------------------------------------------------------------------------------------------
@@ -186,7 +198,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
         delivery,
       );
     } finally {
-      await this.#endTurn(parts);
+      await this.#endTurn();
     }
   }
 
@@ -206,7 +218,17 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
   }
 
   #compose(given?: string): Parts {
+    if (this.#isOver) this.ctx.abort('the cluster is set back to an earlier time');
     if (this.#parts !== undefined) return this.#parts;
+    const before = recallRewind(this.ctx.id.toString());
+    if (before !== undefined) {
+      this.#build(given).plane.restore.rewound(before);
+      this.#startOver();
+    }
+    return this.#build(given);
+  }
+
+  #build(given: string | undefined): Parts {
     const { ctx, env } = this;
     const name = this.#name(given);
     const nowMs = () => Date.now();
@@ -220,8 +242,9 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
       },
     };
     const log = (entry: Record<string, unknown>) => console.log(JSON.stringify({ cluster: name, ...entry }));
+    const sql = gatedSql(objectSql(ctx.storage));
     const plane = createControlPlane({
-      sql: objectSql(ctx.storage),
+      sql,
       nowMs,
       random: Math.random,
       newUid: () => crypto.randomUUID(),
@@ -298,6 +321,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     this.#parts = {
       plane,
       rounds,
+      sql,
       registry,
       catalog,
       ...trustOf(env, name),
@@ -307,10 +331,50 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
       minions,
       watches,
       keyspace,
+      backups: this.#backups(plane, sql, name),
       describe: assetDescriptions(env.ASSETS),
       webhooks,
     };
     return this.#parts;
+  }
+
+  #backups({ store, restore }: ControlPlane, sql: GatedSql, cluster: string): BackupParts {
+    return {
+      cluster,
+      sql,
+      store,
+      restore,
+      nowMs: () => Date.now(),
+      reading: () => {
+        this.#heldUntilMs = Date.now() + HELD_MS;
+      },
+      restored: () => this.#startOver(),
+      rewind: async (timeMs) => {
+        await armRewind(this.ctx.storage, timeMs, Date.now());
+        const seen = restore.seen();
+        rememberRewind(this.ctx.id.toString(), seen);
+        sql.close();
+        this.#isOver = true;
+        return seen;
+      },
+      rewound: (before) => {
+        const begun = restore.rewound(before);
+        this.#startOver();
+        return begun;
+      },
+    };
+  }
+
+  /** The tables hold another history: nothing that was made of the one before may go on, and everybody comes anew. */
+  #startOver(): void {
+    this.#parts?.sql.close();
+    this.#parts = undefined;
+    this.#endedAt = -1;
+    this.#compactedAt = 0;
+    this.ctx.storage.kv.put(CONNECTED_KEY, MANY_MINIONS);
+    for (const socket of this.ctx.getWebSockets()) {
+      if (socket.readyState === WebSocket.OPEN) socket.close(1012, 'the cluster was restored');
+    }
   }
 
   async #socketEnded(socket: WebSocket): Promise<void> {
@@ -319,18 +383,20 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     if (minions.owns(socket)) minions.closed(socket);
     else if (keyspace.owns(socket)) keyspace.closed(socket);
     else watches.closed(socket);
-    await this.#endTurn(parts);
+    await this.#endTurn();
   }
 
   /** After each turn: a step of compaction when enough was written, and the alarm for what is due later. */
-  async #endTurn({ plane, rounds }: Parts): Promise<void> {
+  async #endTurn(): Promise<void> {
+    if (this.#isOver) return;
+    const { plane, rounds } = this.#compose();
     const { transactions } = plane.store;
     rounds.settle();
     // A turn that only read leaves nothing to see to.
     if (transactions === this.#endedAt) return;
     this.#endedAt = transactions;
     const { revision } = plane.store;
-    if (revision - this.#compactedAt >= COMPACTION.stepRevisions) {
+    if (revision - this.#compactedAt >= COMPACTION.stepRevisions && Date.now() >= this.#heldUntilMs) {
       this.#compactedAt = revision;
       compactHistory(plane.store, Date.now());
     }

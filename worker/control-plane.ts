@@ -18,6 +18,7 @@ import { createCandidates } from './scheduler/candidates.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
 import { KeyspaceRpc } from './store/keyspace-rpc.ts';
 import { LEASE_QUEUE } from './store/leases.ts';
+import { RESTORE_QUEUE, Restore } from './store/restore.ts';
 import type { Sql } from './store/sql.ts';
 import { SqliteStore } from './store/sqlite-store.ts';
 import type { Store } from './store/store.ts';
@@ -41,6 +42,7 @@ export interface ControlPlane {
   runner: Runner;
   /** The etcd surface for applications. */
   keyspace: KeyspaceRpc;
+  restore: Restore;
   catalog(): Catalog;
   /** Does what is due, in one transaction, bounded; what is left is in the work table. */
   drain(): void;
@@ -56,6 +58,15 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const store = new SqliteStore(parts.sql, { clock: nowMs, newEpoch: newUid });
   const keyspace = new KeyspaceRpc(store, parts.sql, { clock: nowMs, newLeaseId: () => leaseId(random) });
   const leases: Controller = { name: LEASE_QUEUE, sources: [], reconcile: (id) => keyspace.leases.expire(id) };
+  const restore = new Restore(parts.sql, { nowMs, newEpoch: newUid });
+  const restores: Controller = {
+    name: RESTORE_QUEUE,
+    sources: [],
+    reconcile(key, context) {
+      const againMs = restore.tidy(key);
+      if (againMs !== undefined) context.requeueAfter(againMs - context.nowMs);
+    },
+  };
   const builtIn = catalogOf();
   const custom = createCustomCatalog(store, builtIn);
   const { catalog } = custom;
@@ -84,7 +95,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     cluster: parts.cluster,
   };
   const runner: Runner = createRunner({
-    controllers: [...createControllers(surroundings), createScheduler(candidates), leases],
+    controllers: [...createControllers(surroundings), createScheduler(candidates), leases, restores],
     store,
     transact: (body, manager, more) => registry.asSystem(body, manager, more),
     webhooks: parts.webhooks && { ...parts.webhooks, exist: () => registry.hasWebhooks },
@@ -97,6 +108,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     registry,
     runner,
     keyspace,
+    restore,
     catalog,
     drain: () => registry.asSystem(() => undefined),
     bootstrap() {

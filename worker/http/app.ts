@@ -4,6 +4,7 @@
  * `cluster-routes.ts`, through the one function of `answers.ts`.
  */
 import { type Context, Hono } from 'hono';
+import { MAX_RESTORE_BODY_BYTES, RESTORE_PATH } from '../../shared/backup.ts';
 import { DEFAULTS } from '../../shared/defaults.ts';
 import { badRequest, StatusError, serviceUnavailable, tooManyRequests } from '../../shared/errors.ts';
 import { DATA_PATH } from '../../shared/link/protocol.ts';
@@ -24,6 +25,7 @@ import { parseListOptions } from './list-options.ts';
 import { negotiate } from './negotiation.ts';
 import { handleProxy, isProxy } from './proxy.ts';
 import { parseRequestInfo, type RequestInfo, splitTarget } from './request-info.ts';
+import { rewindThrough } from './rewind.ts';
 import { handleDataSocket, handleStream, isStream } from './streams.ts';
 import { handleUsage, isUsage } from './usage.ts';
 import { versionAnswer } from './version.ts';
@@ -168,9 +170,12 @@ async function onApi(context: Exchange): Promise<Response> {
   const headers = forwardedHeaders(request.headers);
   if (info.verb !== 'watch' || !info.isResource) {
     // Read here, so that a body which is too large or never comes wakes no object.
-    const body = request.body === null ? undefined : await readBody(request);
+    const limit = info.path === RESTORE_PATH ? MAX_RESTORE_BODY_BYTES : undefined;
+    const body = request.body === null ? undefined : await readBody(request, limit);
     trailOf(env, request)?.received(body);
-    return ask(context, path, { method, headers, body });
+    const call = (target: string) => ask(context, target, { method, headers, body });
+    if (info.path === RESTORE_PATH && info.query.has('time')) return rewindThrough(call, info.query);
+    return call(path);
   }
   headers.set('upgrade', 'websocket');
   return watchAnswer(request, {

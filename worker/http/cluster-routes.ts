@@ -17,6 +17,7 @@ import { compressible, errorAnswer, hasApiHeaders, pageNotFound, setApiHeaders, 
 import { decisionHeader } from './audit/trail.ts';
 import { decodeUser } from './authentication.ts';
 import { attributesOf, authorize, forbiddenError } from './authorization.ts';
+import { answerBackups, type BackupParts, isBackupPath } from './backups.ts';
 import { answerDiscovery } from './discovery.ts';
 import { methodRefused, type RestParts, wantsProtobuf } from './exchange.ts';
 import { healthAnswer } from './health.ts';
@@ -37,6 +38,7 @@ export interface ClusterParts extends RestParts {
   minions: Minions;
   watches: Watches;
   keyspace: KeyspaceWatches;
+  backups: BackupParts;
   /** Descriptions for OpenAPI, from the static assets. */
   describe: Describe;
 }
@@ -111,6 +113,7 @@ async function onPath(
     return parts.minions.accept(user);
   }
   if (path.startsWith(KEYSPACE_PATH)) return parts.keyspace.fetch(request);
+  if (isBackupPath(path)) return answerBackups(parts.backups, request, path, query);
   if (path === JOIN_PATH) {
     if (request.method !== 'POST') throw methodNotAllowed({ group: '', resource: 'join' }, info.verb);
     return answerJoin({ ...parts, reader: parts.registry.store }, request);

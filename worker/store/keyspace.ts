@@ -103,6 +103,25 @@ function conditionOf(range: KeyRange, column: string): [string, ...SqlValue[]] {
   return [`${column} >= ? AND ${column} < ?`, arrayOf(range.key), arrayOf(range.end)];
 }
 
+/** Drops what was superseded between these revisions, deletions at the later one excepted. */
+export function compactKeys(sql: Sql, before: number, revision: number): void {
+  sql.run(
+    `DELETE FROM etcd_log WHERE (revision, sub) IN
+       (SELECT previous_revision, previous_sub FROM etcd_log WHERE revision >= ? AND revision <= ?)`,
+    before,
+    revision,
+  );
+  sql.run('DELETE FROM etcd_log WHERE revision >= ? AND revision < ? AND deleted = 1', before, revision);
+  sql.run('UPDATE meta SET etcd_compacted = ?', revision);
+}
+
+/** The newest revision of the keyspace, and up to which history is gone. */
+export const keyspacePositionOf = (sql: Sql): { revision: number; compacted: number } =>
+  sql.all<{ revision: number; compacted: number }>(
+    `SELECT max(coalesce((SELECT max(revision) FROM etcd_log), 0), etcd_compacted, 1) AS revision,
+       etcd_compacted AS compacted FROM meta`,
+  )[0]!;
+
 export class Keyspace {
   readonly store: Store;
   readonly #sql: Sql;
@@ -120,13 +139,11 @@ export class Keyspace {
 
   /** As the store's, 1 when empty; persisted as the newest row, which compaction never takes. */
   get revision(): number {
-    return this.#sql.all<{ revision: number }>(
-      'SELECT max(coalesce((SELECT max(revision) FROM etcd_log), 0), etcd_compacted, 1) AS revision FROM meta',
-    )[0]!.revision;
+    return keyspacePositionOf(this.#sql).revision;
   }
 
   get compactedRevision(): number {
-    return this.#sql.all<{ compacted: number }>('SELECT etcd_compacted AS compacted FROM meta')[0]!.compacted;
+    return keyspacePositionOf(this.#sql).compacted;
   }
 
   get epoch(): string {
@@ -295,14 +312,7 @@ export class Keyspace {
       const before = this.compactedRevision;
       if (revision <= before) throw expired();
       if (revision > this.revision) throw futureRevision();
-      this.#sql.run(
-        `DELETE FROM etcd_log WHERE (revision, sub) IN
-           (SELECT previous_revision, previous_sub FROM etcd_log WHERE revision >= ? AND revision <= ?)`,
-        before,
-        revision,
-      );
-      this.#sql.run('DELETE FROM etcd_log WHERE revision >= ? AND revision < ? AND deleted = 1', before, revision);
-      this.#sql.run('UPDATE meta SET etcd_compacted = ?', revision);
+      compactKeys(this.#sql, before, revision);
     });
   }
 

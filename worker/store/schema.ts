@@ -92,6 +92,16 @@ const TABLES = [
 export const isEmpty = (sql: Sql): boolean =>
   sql.all("SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'meta'").length === 0;
 
+/** Makes some of the tables once more, under other names: what is to take their place is gathered there. */
+export function createTables(sql: Sql, names: readonly string[], prefix: string): void {
+  for (const table of TABLES) {
+    const name = /^CREATE TABLE (\w+)/.exec(table)?.[1];
+    if (name !== undefined && names.includes(name)) {
+      sql.run(table.replace(`CREATE TABLE ${name}`, `CREATE TABLE ${prefix}${name}`));
+    }
+  }
+}
+
 /** Makes the tables in an empty database; refuses one that newer code has written. */
 export function openSchema(sql: Sql, newEpoch: () => string): void {
   if (isEmpty(sql)) {
