@@ -109,18 +109,22 @@ export class ApiClient {
     return JSON.parse(answer.body.toString('utf8')) as T;
   }
 
+  /** An answer that is read as it comes. @throws ApiError for anything but 200. */
+  async stream(path: string, signal?: AbortSignal): Promise<IncomingMessage> {
+    const response = await this.#send('GET', path, undefined, {}, signal);
+    if (response.statusCode === 200) return response;
+    const parts: Buffer[] = [];
+    for await (const part of response) parts.push(part as Buffer);
+    throw new ApiError('GET', path, {
+      status: response.statusCode ?? 0,
+      headers: response.headers,
+      body: Buffer.concat(parts),
+    });
+  }
+
   /** Events until the stream ends or `signal` aborts (which ends the iteration, without an error). */
   async *watch<T extends KubeObject>(path: string, signal: AbortSignal): AsyncGenerator<WatchEvent<T>> {
-    const response = await this.#send('GET', path, undefined, {}, signal);
-    if (response.statusCode !== 200) {
-      const parts: Buffer[] = [];
-      for await (const part of response) parts.push(part as Buffer);
-      throw new ApiError('GET', path, {
-        status: response.statusCode ?? 0,
-        headers: response.headers,
-        body: Buffer.concat(parts),
-      });
-    }
+    const response = await this.stream(path, signal);
     try {
       for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
         if (line !== '') yield JSON.parse(line) as WatchEvent<T>;

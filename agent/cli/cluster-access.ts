@@ -5,8 +5,10 @@ import { ApiClient } from './api-client.ts';
 import type { Layout } from './control-plane/layout.ts';
 
 interface Kubeconfig {
-  clusters: { cluster: { server: string; 'certificate-authority-data': string } }[];
-  users: { user: { token: string } }[];
+  'current-context'?: string;
+  contexts?: { name: string; context: { cluster: string; user: string } }[];
+  clusters: { name: string; cluster: { server: string; 'certificate-authority-data'?: string } }[];
+  users: { name: string; user: { token?: string } }[];
 }
 
 /** @throws when no control plane was ever started from this directory */
@@ -20,14 +22,20 @@ export function readKubeconfig(layout: Layout): string {
 }
 
 /** As the administrator. */
-export function clusterClient(layout: Layout): ApiClient {
-  const { clusters, users } = parse(readKubeconfig(layout)) as Kubeconfig;
-  const cluster = clusters[0]?.cluster;
-  const user = users[0]?.user;
-  if (cluster === undefined || user === undefined) throw new Error(`${layout.kubeconfig} names no cluster and user`);
+export const clusterClient = (layout: Layout): ApiClient => clientOf(readKubeconfig(layout), layout.kubeconfig);
+
+/** As whoever a kubeconfig says: of its current context, with a token. */
+export function clientOf(text: string, path: string): ApiClient {
+  const { clusters, users, contexts = [], ...rest } = parse(text) as Kubeconfig;
+  const { context } = contexts.find(({ name }) => name === rest['current-context']) ?? {};
+  const cluster = clusters.find(({ name }) => context === undefined || name === context.cluster)?.cluster;
+  const user = users.find(({ name }) => context === undefined || name === context.user)?.user;
+  if (cluster === undefined || user?.token === undefined)
+    throw new Error(`${path} names no cluster and user with a token`);
+  const ca = cluster['certificate-authority-data'];
   return new ApiClient({
     url: cluster.server,
-    ca: Buffer.from(cluster['certificate-authority-data'], 'base64').toString('utf8'),
+    ...(ca === undefined ? {} : { ca: Buffer.from(ca, 'base64').toString('utf8') }),
     token: user.token,
   });
 }

@@ -9,7 +9,8 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { LONGSHORE_VERSION } from '../../shared/defaults.ts';
 import type { AgentConfig } from '../config.ts';
 import { readMachineId } from '../node/facts.ts';
-import { readKubeconfig } from './cluster-access.ts';
+import type { ApiClient } from './api-client.ts';
+import { clientOf, clusterClient, readKubeconfig } from './cluster-access.ts';
 import { hostAddresses } from './control-plane/host-names.ts';
 import { DEFAULT_DATA_DIR, layoutOf } from './control-plane/layout.ts';
 import { type Flags, readKeptSettings, resolveSettings, type Settings } from './settings.ts';
@@ -181,6 +182,64 @@ program
     const { audit } = await import('./commands/audit.ts');
     const options = { ...given, follow: given.follow === true, json: given.output === 'json' };
     await audit(layoutOf(given.dataDir), options, print);
+  });
+
+interface ClusterFlags extends GivenFlags {
+  kubeconfig?: string;
+}
+
+const withClusterOptions = (command: Command): Command =>
+  command
+    .addOption(dataDirOption())
+    .option('--kubeconfig <file>', 'of a cluster elsewhere (default: the cluster of the data directory)');
+
+async function withCluster<T>(
+  { dataDir, kubeconfig }: ClusterFlags,
+  body: (client: ApiClient) => Promise<T>,
+): Promise<T> {
+  const client =
+    kubeconfig === undefined
+      ? clusterClient(layoutOf(dataDir))
+      : clientOf(readFileSync(kubeconfig, 'utf8'), kubeconfig);
+  try {
+    return await body(client);
+  } finally {
+    client.close();
+  }
+}
+
+withClusterOptions(program.command('backup <file>'))
+  .description('write the whole cluster, as it is now, to a file; it goes on meanwhile')
+  .action(async (file: string, given: ClusterFlags) => {
+    const { backup } = await import('./commands/backup.ts');
+    const { header, end } = await withCluster(given, (client) => backup(client, file));
+    print(
+      `${file}: ${end.objects} objects and ${end.keys} keys of cluster ${header.cluster}, revision ${header.revision}`,
+    );
+  });
+
+interface RestoreFlags extends ClusterFlags {
+  at?: string;
+  fromAnyCluster?: boolean;
+}
+
+withClusterOptions(program.command('restore [file]'))
+  .description('make the cluster what a backup says, or what it was at a time; everybody connected comes anew')
+  .option('--at <time>', 'on Cloudflare: as it was then, in the last 30 days (RFC 3339)')
+  .option('--from-any-cluster', 'the backup may be of another cluster, or of one that this took the place of')
+  .action(async (file: string | undefined, given: RestoreFlags) => {
+    const { restore, restoreAt } = await import('./commands/restore.ts');
+    const { at } = given;
+    if ((file === undefined) === (at === undefined)) throw new Error('say what to restore: a FILE, or --at TIME');
+    if (at !== undefined) {
+      const { revision } = await withCluster(given, (client) => restoreAt(client, at));
+      return print(`the cluster is as it was at ${at}; it goes on from revision ${revision}`);
+    }
+    const options = { anyCluster: given.fromAnyCluster === true };
+    const restored = await withCluster(given, (client) => restore(client, file ?? '', options));
+    print(
+      `${restored.objects} objects and ${restored.keys} keys are back; the cluster goes on from revision ${restored.revision}`,
+    );
   });
 
 interface JoinFlags extends GivenFlags {

@@ -72,7 +72,7 @@ function streamed(parts: BackupParts): Response {
       else controller.enqueue(encoder.encode(line));
     },
   });
-  return new Response(body, { headers: { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' } });
+  return new Response(body, { headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' } });
 }
 
 function begin(parts: BackupParts, lines: string[], query: URLSearchParams): Response {
