@@ -2,6 +2,7 @@
  * `npm run bench [-- NAME …]`: every measurement, or some, as a table of ratios to baselines of the same run. No figure is
  * asserted: machines are noisy, and a number by itself says little. How to read it: `README.md`.
  */
+import { backups } from './backup.ts';
 import { cost } from './cost.ts';
 import { dns } from './dns.ts';
 import { edge } from './edge.ts';
@@ -27,6 +28,7 @@ const BENCHES: Record<string, Bench> = {
   edge,
   start,
   cost,
+  backup: backups,
   'pod-start': podStart,
   reconnect,
 };
