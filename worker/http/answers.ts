@@ -1,6 +1,7 @@
 /** Responses as an apiserver writes them: JSON with its headers, and errors as Status. The one place where an error becomes one. */
 import type { Status } from '../../shared/api/meta.ts';
 import { internalError, StatusError } from '../../shared/errors.ts';
+import { storageErrorOf } from './storage-error.ts';
 
 export const AUDIT_ID = 'audit-id';
 const UNEXPECTED = 'an unexpected error; the control plane logged it';
@@ -42,7 +43,7 @@ export function statusAnswer(status: Status, pretty = false): Response {
   return answer;
 }
 
-/** What is no StatusError is a bug: logged with its stack, answered without internals. */
+/** What is no StatusError is a bug, or the storage's trouble: logged with its stack, answered without internals. */
 export function errorAnswer(error: unknown, context: Record<string, unknown>, pretty = false): Response {
   if (error instanceof StatusError) return statusAnswer(error.status, pretty);
   console.error(
@@ -53,7 +54,7 @@ export function errorAnswer(error: unknown, context: Record<string, unknown>, pr
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     }),
   );
-  return statusAnswer(internalError(UNEXPECTED).status, pretty);
+  return statusAnswer((storageErrorOf(error) ?? internalError(UNEXPECTED)).status, pretty);
 }
 
 /** Whether a Status is what `errorAnswer` says of a bug. */
