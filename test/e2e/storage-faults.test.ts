@@ -52,6 +52,8 @@ function databaseFile(): string {
   return join(folder, file);
 }
 
+const system = (command: string, ...args: string[]) => execFileSync(command, args);
+
 /** The objects' files on a disk of this size, of their own. */
 async function onSmallDisk(size: string): Promise<string> {
   const { objects } = layoutOf(plane.dataDir);
@@ -59,8 +61,8 @@ async function onSmallDisk(size: string): Promise<string> {
   const saved = mkdtempSync(join(tmpdir(), 'longshore-objects-'));
   undo.push(() => rmSync(saved, { recursive: true, force: true }));
   cpSync(objects, saved, { recursive: true });
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', objects]);
-  undo.push(() => execFileSync('umount', ['-l', objects]));
+  system('mount', '-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', objects);
+  undo.push(() => system('umount', '-l', objects));
   cpSync(saved, objects, { recursive: true });
   await plane.restart();
   return objects;
@@ -84,7 +86,7 @@ test('a full disk is said, leaves nothing half written, and is over when there i
   await plane.kill('SIGKILL');
   await plane.restart();
   expect((await names()).sort()).toEqual(written.toSorted());
-  execFileSync('mount', ['-o', 'remount,size=64m', objects]);
+  system('mount', '-o', 'remount,size=64m', objects);
   expect((await create('after', 150_000)).http).toBe(201);
   expect(await names()).toContain('after');
 });
