@@ -260,7 +260,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
       log,
       webhooks: {
         ask: (questions, journal) => askWebhooks(webhooks, questions, journal),
-        follow: (step) => void step.then(() => this.#endTurn(this.#compose())),
+        follow: (step) => void step.then(() => this.#endTurn()),
       },
     });
     const { registry, store, catalog } = plane;
