@@ -1,6 +1,7 @@
 /**
  * The floor for a write or a read through workerd: a Worker that hands each request to one Durable Object, which does one
  * SQLite put (or get, or a stream of all values) and answers. No parsing, no routes, no authentication. Same TLS, same machine, same run.
+ * Who asks for `?watch` gets every value that is put, over a socket between object and Worker, one send each: the naive way.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -21,11 +22,18 @@ export class Bare extends DurableObject {
   async fetch(request) {
     const { pathname: key, search } = new URL(request.url);
     if (search === '?list') return new Response(this.list());
+    if (search === '?watch') {
+      const { 0: theirs, 1: ours } = new WebSocketPair();
+      this.ctx.acceptWebSocket(ours);
+      return new Response(null, { status: 101, webSocket: theirs });
+    }
     if (request.method === 'GET') {
       const [row] = this.sql.exec('SELECT value FROM kv WHERE key = ?', key).toArray();
       return row === undefined ? new Response('', { status: 404 }) : new Response(row.value);
     }
-    this.sql.exec('INSERT OR REPLACE INTO kv (key, value) VALUES (?, ?)', key, await request.text());
+    const value = await request.text();
+    this.sql.exec('INSERT OR REPLACE INTO kv (key, value) VALUES (?, ?)', key, value);
+    for (const socket of this.ctx.getWebSockets()) socket.send(value);
     return new Response('ok');
   }
   list() {
@@ -42,7 +50,25 @@ export class Bare extends DurableObject {
     });
   }
 }
-export default { fetch: (request, env) => env.BARE.get(env.BARE.idFromName('bare')).fetch(request) };
+async function watch(request, env, ctx) {
+  const { webSocket } = await bare(env).fetch(request.url, { headers: { upgrade: 'websocket' } });
+  const encoder = new TextEncoder();
+  let gone;
+  ctx.waitUntil(new Promise((resolve) => { gone = resolve; }));
+  const body = new ReadableStream({
+    start(controller) {
+      webSocket.addEventListener('message', ({ data }) => controller.enqueue(encoder.encode(data + '\\n')));
+      webSocket.addEventListener('close', () => { controller.close(); gone(); });
+      webSocket.accept();
+    },
+    cancel() { webSocket.close(1000, 'gone'); gone(); },
+  });
+  return new Response(body);
+}
+const bare = (env) => env.BARE.get(env.BARE.idFromName('bare'));
+export default {
+  fetch: (request, env, ctx) => request.url.endsWith('?watch') ? watch(request, env, ctx) : bare(env).fetch(request),
+};
 `;
 
 const config = (port: number, compatibilityDate: string) => `
@@ -66,6 +92,8 @@ const worker :Workerd.Worker = (
 
 export interface BareObject {
   url: string;
+  /** workerd's. */
+  pid(): number | undefined;
   /** Starts it again on the same state; resolves at its first answer. */
   start(): Promise<void>;
   /** Ends it as a crash would. */
@@ -139,7 +167,7 @@ export async function startBareObject(options: {
     await stop();
     throw error;
   }
-  return { url, start, end, stop };
+  return { url, pid: () => child?.pid, start, end, stop };
 }
 
 const answers = (url: string, agent: Agent): Promise<boolean> =>

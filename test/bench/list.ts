@@ -3,13 +3,13 @@
  * last, and what workerd's memory grows by meanwhile.
  */
 import { type Agent, request } from 'node:https';
-import { load, median } from './load.ts';
+import { load, requireAll } from './load.ts';
 import { residentBytes } from './memory.ts';
 import { startPair } from './pair.ts';
+import { medianOf, rounds } from './rounds.ts';
 import { atMost, type BenchRow, megabytes, milliseconds } from './row.ts';
 
 const PODS = 10_000;
-const ROUNDS = 5;
 const CONNECTIONS = 16;
 const PATH = '/api/v1/namespaces/default/pods';
 
@@ -38,7 +38,7 @@ export async function list(): Promise<BenchRow[]> {
       url: controlPlane.url,
       make: (index) => ({ method: 'POST', path: PATH, body: pod(index) }),
     });
-    if (made.codes[201] !== PODS) throw new Error(`creating pods: ${JSON.stringify(made.codes)}`);
+    requireAll('creating pods', made, 201);
     const { body } = await controlPlane.api('GET', `${PATH}?limit=1`);
     const stored = JSON.stringify((body as { items: unknown[] }).items[0]);
     await load({
@@ -47,36 +47,36 @@ export async function list(): Promise<BenchRow[]> {
       make: (index) => ({ method: 'PUT', path: `/${String(index).padStart(6, '0')}`, body: stored }),
     });
     const agent = pair.agent(1);
+    const ours = () => timeGet(`${controlPlane.url}${PATH}`, agent, headers);
+    const copy = () => timeGet(`${bare.url}/?list`, agent, headers);
     const before = residentBytes(controlPlane.pid());
-    const ours: Listed[] = [];
-    const copies: Listed[] = [];
-    for (let round = 0; round < ROUNDS; round++) {
-      ours.push(await timeGet(`${controlPlane.url}${PATH}`, agent, headers));
-      copies.push(await timeGet(`${bare.url}/?list`, agent, headers));
-    }
+    const results = await rounds(ours, copy);
     const grown = residentBytes(controlPlane.pid()) - before;
-    const of = (rounds: Listed[], value: (each: Listed) => number) => median(rounds.map(value));
-    const first = of(ours, (each) => each.firstMs);
-    const ratio = of(ours, (each) => each.totalMs) / of(copies, (each) => each.totalMs);
-    const text = (rounds: Listed[]) =>
-      `${milliseconds(of(rounds, (each) => each.totalMs))} for ${megabytes(of(rounds, (each) => each.bytes))}`;
+    const of = (side: 'ours' | 'baseline', value: keyof Listed) => medianOf(results, (round) => round[side][value]);
+    const first = of('ours', 'firstMs');
+    const ratio = medianOf(results, (round) => round.ours.totalMs / round.baseline.totalMs);
+    const text = (side: 'ours' | 'baseline') =>
+      `${milliseconds(of(side, 'totalMs'))} for ${megabytes(of(side, 'bytes'))}`;
+    const measured = { name: `bare object: a list of ${PODS}, ms`, value: of('baseline', 'totalMs') };
     return [
       {
         what: `LIST of ${PODS} pods`,
-        ours: text(ours),
-        baseline: `bare object, the same bytes: ${text(copies)}`,
+        ours: text('ours'),
+        baseline: `bare object, the same bytes: ${text('baseline')}`,
         ratio,
         goal: atMost(ratio, 1.3),
+        measured,
       },
       {
         what: 'the same, to the first byte',
         ours: milliseconds(first),
-        baseline: milliseconds(of(copies, (each) => each.firstMs)),
-        ratio: first / of(copies, (each) => each.firstMs),
+        baseline: milliseconds(of('baseline', 'firstMs')),
+        ratio: first / of('baseline', 'firstMs'),
         goal: atMost(first, 50, 'ms'),
+        measured,
       },
       {
-        what: `the same, workerd's memory over ${ROUNDS} lists`,
+        what: `the same, workerd's memory over ${results.length} lists`,
         ours: `+ ${megabytes(grown)}`,
         baseline: `before: ${megabytes(before)}`,
         goal: atMost(grown / 1024 / 1024, 16, 'MB'),

@@ -73,16 +73,22 @@ export function median(values: readonly number[]): number {
   );
 }
 
-export async function load(options: LoadOptions): Promise<LoadResult> {
+/** So many calls, over so many connections of which each waits for its answer. */
+export async function drive(options: {
+  connections: number;
+  requests: number;
+  /** Resolves to the answer's code. @param connection from 0 */
+  send(index: number, connection: number): Promise<number>;
+}): Promise<LoadResult> {
   let next = 0;
   const latencies: number[] = [];
   const codes: Record<number, number> = {};
   const startedAt = performance.now();
-  const worker = async () => {
+  const worker = async (_: unknown, connection: number) => {
     while (next < options.requests) {
       const index = next++;
       const at = performance.now();
-      const { code } = await call(options, options.make(index));
+      const code = await options.send(index, connection);
       latencies.push(performance.now() - at);
       codes[code] = (codes[code] ?? 0) + 1;
     }
@@ -96,4 +102,12 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
     p99Ms: percentile(latencies, 0.99),
     codes,
   };
+}
+
+export const load = (options: LoadOptions): Promise<LoadResult> =>
+  drive({ ...options, send: async (index) => (await call(options, options.make(index))).code });
+
+/** @throws when any answer was another one than this. */
+export function requireAll(what: string, { codes }: LoadResult, code: number): void {
+  if (Object.keys(codes).some((each) => each !== String(code))) throw new Error(`${what}: ${JSON.stringify(codes)}`);
 }

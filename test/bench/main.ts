@@ -1,56 +1,34 @@
 /**
- * `npm run bench [-- NAME …]`: every measurement, or some, as a table of ratios to baselines of the same run. No figure is
- * asserted: machines are noisy, and a number by itself says little. How to read it: `README.md`.
+ * `npm run bench [-- NAME …] [--record]`: every measurement, or some, or some groups, as a table of ratios to baselines of
+ * the same run. No figure is asserted: machines are noisy, and a number by itself says little. How to read it: `README.md`.
  */
-import { backups } from './backup.ts';
-import { cost } from './cost.ts';
-import { dns } from './dns.ts';
-import { edge } from './edge.ts';
-import { list } from './list.ts';
-import { podStart } from './pod-start.ts';
-import { reconnect } from './reconnect.ts';
-import type { Bench, BenchRow } from './row.ts';
-import { scheduling } from './scheduling.ts';
-import { services } from './services.ts';
-import { start } from './start.ts';
-import { statuses } from './statuses.ts';
-import { throughput } from './throughput.ts';
-import { watch } from './watch.ts';
+import { BENCHES, GROUPS } from './catalog.ts';
+import { machineClass, readRecords, verdictOf, writeRecords } from './records.ts';
+import type { BenchRow } from './row.ts';
 
-const BENCHES: Record<string, Bench> = {
-  throughput,
-  list,
-  watch,
-  statuses,
-  scheduling,
-  services,
-  dns,
-  edge,
-  start,
-  cost,
-  backup: backups,
-  'pod-start': podStart,
-  reconnect,
-};
-
-const asked = process.argv.slice(2);
-const unknown = asked.filter((name) => !Object.hasOwn(BENCHES, name));
+const given = process.argv.slice(2);
+const record = given.includes('--record');
+const asked = given.filter((each) => each !== '--record');
+const unknown = asked.filter((name) => !Object.hasOwn(BENCHES, name) && !Object.hasOwn(GROUPS, name));
 if (unknown.length > 0) {
-  console.error(`no such measurement: ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}`);
+  const all = [...Object.keys(BENCHES), ...Object.keys(GROUPS).map((name) => `${name} (a group)`)];
+  console.error(`no such measurement: ${unknown.join(', ')}; there are ${all.join(', ')}`);
   process.exit(2);
 }
 
 // What was started is ended at exit.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
+const chosen = new Set(asked.length === 0 ? Object.keys(BENCHES) : asked.flatMap((name) => GROUPS[name] ?? [name]));
 const rows: BenchRow[] = [];
 for (const [name, bench] of Object.entries(BENCHES)) {
-  if (asked.length > 0 && !asked.includes(name)) continue;
+  if (!chosen.has(name)) continue;
   console.error(`measuring ${name} …`);
   rows.push(...(await bench()));
 }
+if (record) writeRecords(rows, new Date().toISOString().slice(0, 10));
 
-const verdict = ({ goal }: BenchRow): string => (goal === undefined ? '' : goal.met ? 'reached' : 'missed');
+const known = readRecords()[machineClass()];
 const table = [
   ['what', 'ours', 'baseline', 'ratio', 'goal', 'verdict'],
   ...rows.map((row) => [
@@ -59,7 +37,7 @@ const table = [
     row.baseline,
     row.ratio?.toFixed(2) ?? '-',
     row.goal?.text ?? '-',
-    verdict(row),
+    verdictOf(row, known),
   ]),
 ];
 const widths = table[0]?.map((_, column) => Math.max(...table.map((cells) => cells[column]?.length ?? 0))) ?? [];

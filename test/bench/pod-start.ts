@@ -6,11 +6,11 @@ import { request } from 'node:http';
 import type { Pod } from '../../shared/api/core.ts';
 import { BUSYBOX } from '../support/images.ts';
 import { type Lab, startLab } from '../support/lab.ts';
-import { median } from './load.ts';
 import { residentBytes } from './memory.ts';
+import { medianOf, rounds } from './rounds.ts';
 import { type BenchRow, megabytes, milliseconds } from './row.ts';
 
-const ROUNDS = 7;
+const REPEATS = 7;
 const PODS = '/api/v1/namespaces/default/pods';
 const COMMAND = ['sleep', '100000'];
 
@@ -21,18 +21,19 @@ export async function podStart(): Promise<BenchRow[]> {
     const idle = memory(lab);
     // The first pod makes the pause image; it is not counted.
     await timePod(lab, 'warm-up');
-    const ours: number[] = [];
-    const raw: number[] = [];
-    for (let round = 0; round < ROUNDS; round++) {
-      raw.push(await timeDocker(socket));
-      ours.push(await timePod(lab, `pod-${round}`));
-    }
+    const results = await rounds(
+      (round) => timePod(lab, `pod-${round}`),
+      () => timeDocker(socket),
+      REPEATS,
+    );
+    const raw = medianOf(results, ({ baseline }) => baseline);
     return [
       {
         what: 'pod of two containers: POST to Running',
-        ours: milliseconds(median(ours)),
-        baseline: `Docker API, the two containers: ${milliseconds(median(raw))}`,
-        ratio: median(ours) / median(raw),
+        ours: milliseconds(medianOf(results, ({ ours }) => ours)),
+        baseline: `Docker API, the two containers: ${milliseconds(raw)}`,
+        ratio: medianOf(results, ({ ours, baseline }) => ours / baseline),
+        measured: { name: 'Docker: two containers, ms', value: raw },
       },
       ...idle,
     ];

@@ -1,0 +1,31 @@
+/** Ours and the baseline's, turn and turn about: what else the machine does meanwhile hits both alike. */
+import { median } from './load.ts';
+
+/** What a median needs to be worth the name. */
+export const ROUNDS = 5;
+
+export interface Round<O, B> {
+  ours: O;
+  baseline: B;
+}
+
+/** Neither is always the first. */
+export async function rounds<O, B>(
+  ours: (round: number) => Promise<O>,
+  baseline: (round: number) => Promise<B>,
+  count = ROUNDS,
+): Promise<Round<O, B>[]> {
+  const results: Round<O, B>[] = [];
+  for (let round = 0; round < count; round++) {
+    if (round % 2 === 0) {
+      const first = await ours(round);
+      results.push({ ours: first, baseline: await baseline(round) });
+    } else {
+      const first = await baseline(round);
+      results.push({ ours: await ours(round), baseline: first });
+    }
+  }
+  return results;
+}
+
+export const medianOf = <R>(results: readonly R[], value: (round: R) => number): number => median(results.map(value));
