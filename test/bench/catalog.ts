@@ -5,6 +5,7 @@ import { crd } from './crd.ts';
 import { dns } from './dns.ts';
 import { edge } from './edge.ts';
 import { get } from './get.ts';
+import { large } from './large.ts';
 import { list } from './list.ts';
 import { podStart } from './pod-start.ts';
 import { put } from './put.ts';
@@ -27,6 +28,7 @@ export const BENCHES: Record<string, Bench> = {
   watch,
   stalled,
   statuses,
+  large,
   start,
   crd,
   refused,
