@@ -309,6 +309,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
       catalog,
       nowMs,
       later: (step) => void setTimeout(step, 0),
+      atTurnEnd: (step) => queueMicrotask(step),
       webhooks,
       log,
     });

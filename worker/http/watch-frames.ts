@@ -1,6 +1,6 @@
 /**
- * A watch's events as they go over the client's connection. Events come from the Cluster object as JSON lines that all
- * watchers share; whoever takes protobuf alone gets them turned here, in the Worker, at no cost to the object.
+ * A watch's events as they go over the client's connection. Events come from the Cluster object as JSON lines, in bytes,
+ * that all watchers share; whoever takes protobuf alone gets them turned here, in the Worker, at no cost to the object.
  * Source: apimachinery, pkg/util/framer and pkg/runtime/serializer/protobuf
  */
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
@@ -13,18 +13,22 @@ export interface WatchFrames {
   /** One event of a WebSocket, which frames by itself. */
   message(line: string): string | Uint8Array;
   /** All that one message of the object holds, as bytes of a stream. */
-  bytes(lines: string): Uint8Array;
+  bytes(message: Uint8Array): Uint8Array;
   /** What says nothing, to see whether the client is still there; undefined: there is no such thing. */
   nothing: Uint8Array | undefined;
 }
 
-const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** The events of one message of the object, each of which a newline ends. */
+export const linesOf = (message: Uint8Array): string[] => decoder.decode(message).split('\n').slice(0, -1);
 
 const JSON_FRAMES: WatchFrames = {
   contentType: 'application/json',
   message: (line) => line,
-  bytes: (lines) => encoder.encode(`${lines}\n`),
-  nothing: encoder.encode('\n'),
+  // As they are.
+  bytes: (message) => message,
+  nothing: new TextEncoder().encode('\n'),
 };
 
 export const PROTOBUF_WATCH_TYPE = `${PROTOBUF_TYPE};stream=watch`;
@@ -32,7 +36,7 @@ export const PROTOBUF_WATCH_TYPE = `${PROTOBUF_TYPE};stream=watch`;
 const PROTOBUF_FRAMES: WatchFrames = {
   contentType: PROTOBUF_WATCH_TYPE,
   message: encodeEvent,
-  bytes: (lines) => joined(lines.split('\n').map((line) => framed(encodeEvent(line)))),
+  bytes: (message) => joined(linesOf(message).map((line) => framed(encodeEvent(line)))),
   nothing: undefined,
 };
 
@@ -62,7 +66,7 @@ function framed(message: Uint8Array): Uint8Array {
   return frame;
 }
 
-function joined(parts: readonly Uint8Array[]): Uint8Array {
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

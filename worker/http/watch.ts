@@ -2,12 +2,12 @@
  * A watch as the client sees it: the Worker holds the chunked response (or the client's own WebSocket) and joins it to a
  * hibernating socket of the Cluster object, which may sleep meanwhile. What is sent is `worker/links/watches.ts`.
  */
-import { framesOf, type WatchFrames } from './watch-frames.ts';
+import { framesOf, joined, linesOf, type WatchFrames } from './watch-frames.ts';
 
 /** A client that has gone is noticed only when a write fails; blank lines are nothing to a JSON reader. */
 const KEEP_ALIVE_MS = 25_000;
 const DEFAULT_TIMEOUT_SECONDS = 1800;
-/** Of events that the client has not taken yet. */
+/** Of events that the client has not taken yet. Beyond, the watch ends with these, so that resuming it gets on. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 
 export interface WatchSide {
@@ -29,8 +29,8 @@ export async function watchAnswer(request: Request, side: WatchSide): Promise<Re
   socket.binaryType = 'arraybuffer';
   const { headers } = answer;
   const warning = headers.get('warning');
-  const joined = { request, socket, frames: framesOf(headers.get('content-type')), warning, timeoutMs, side };
-  return isUpgrade(request.headers) ? overWebSocket(joined) : overStream(joined);
+  const parts = { request, socket, frames: framesOf(headers.get('content-type')), warning, timeoutMs, side };
+  return isUpgrade(request.headers) ? overWebSocket(parts) : overStream(parts);
 }
 
 interface JoinedWatch {
@@ -46,15 +46,21 @@ interface JoinedWatch {
 
 function overStream({ request, socket, frames, warning, timeoutMs, side }: JoinedWatch): Response {
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  const waiting = new WaitingBytes();
   let open = true;
   let finish = (_reason: string, _cancelled?: boolean) => {};
+  const give = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+    // One chunk at a time: what comes while the client still takes the last one goes out with the next.
+    if (waiting.byteLength > 0 && (controller.desiredSize ?? 0) > 0) controller.enqueue(waiting.take());
+  };
   const body = new ReadableStream<Uint8Array>(
     {
       start(controller) {
         const send = (bytes: Uint8Array) => {
           if (!open) return;
-          controller.enqueue(bytes);
-          if ((controller.desiredSize ?? 0) < 0) finish('the client reads too slowly');
+          waiting.add(bytes);
+          give(controller);
+          if (waiting.byteLength > MAX_WAITING_BYTES) finish('the client reads too slowly');
         };
         const { nothing } = frames;
         const keepAlive = nothing === undefined ? null : setInterval(() => send(nothing), KEEP_ALIVE_MS);
@@ -66,22 +72,46 @@ function overStream({ request, socket, frames, warning, timeoutMs, side }: Joine
           clearTimeout(timeout);
           closeQuietly(socket, reason);
           // What was cancelled is closed already.
-          if (!cancelled) controller.close();
+          if (!cancelled) {
+            if (waiting.byteLength > 0) controller.enqueue(waiting.take());
+            controller.close();
+          }
           end();
         };
-        socket.addEventListener('message', (event) => send(frames.bytes(String(event.data))));
+        socket.addEventListener('message', ({ data }) => send(frames.bytes(new Uint8Array(data as ArrayBuffer))));
         socket.addEventListener('close', () => finish('closed'));
         socket.addEventListener('error', () => finish('broken'));
         request.signal.addEventListener('abort', () => finish('the client has gone'));
         socket.accept();
       },
+      pull: give,
       cancel: () => finish('the client has gone', true),
     },
-    { highWaterMark: MAX_WAITING_BYTES, size: (chunk) => chunk?.byteLength ?? 0 },
+    { highWaterMark: 1 },
   );
   side.waitUntil(ended);
   const headers = { 'content-type': frames.contentType, 'cache-control': 'no-cache, private, no-transform' };
   return new Response(body, { headers: warning === null ? headers : { ...headers, warning } });
+}
+
+/** Bytes that a client has not taken yet, in order: whole messages. */
+class WaitingBytes {
+  #parts: Uint8Array[] = [];
+  byteLength = 0;
+
+  add(part: Uint8Array): void {
+    this.#parts.push(part);
+    this.byteLength += part.byteLength;
+  }
+
+  /** All of them, as one. */
+  take(): Uint8Array {
+    const [first = new Uint8Array(), ...others] = this.#parts;
+    const all = others.length === 0 ? first : joined(this.#parts);
+    this.#parts = [];
+    this.byteLength = 0;
+    return all;
+  }
 }
 
 /** One event a message, as upstream's watch over WebSocket. */
@@ -95,8 +125,8 @@ function overWebSocket({ request, socket, frames, timeoutMs, side }: JoinedWatch
     closeQuietly(ours, reason);
     end();
   };
-  socket.addEventListener('message', (event) => {
-    for (const line of String(event.data).split('\n')) ours.send(frames.message(line));
+  socket.addEventListener('message', ({ data }) => {
+    for (const line of linesOf(new Uint8Array(data as ArrayBuffer))) ours.send(frames.message(line));
   });
   for (const each of [socket, ours]) {
     each.addEventListener('close', () => finish('closed'));

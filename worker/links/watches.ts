@@ -17,8 +17,8 @@ import type { Change, Reader, StoredObject } from '../store/store.ts';
 import { ConvertedTexts } from './converted-texts.ts';
 import {
   type Attachment,
-  Batch,
   bookmarkText,
+  EventMessages,
   EventTexts,
   eventText,
   type Watcher,
@@ -33,6 +33,8 @@ export interface WatchParts {
   nowMs(): number;
   /** Calls back in a turn of its own, so that a long start does not keep everybody waiting. */
   later(step: () => void): void;
+  /** Calls back at the end of this turn, after whatever else it commits. */
+  atTurnEnd(step: () => void): void;
   webhooks: WebhookClient;
   log(entry: Record<string, unknown>): void;
 }
@@ -53,6 +55,8 @@ export class Watches {
   /** A memory that may be lost at any time. */
   readonly #known = new WeakMap<WebSocket, Watcher>();
   readonly #converted: ConvertedTexts;
+  /** What this turn committed and nobody was told yet. */
+  #untold: Change[] = [];
   #lastSweepMs = 0;
   /** As the known watchers see it. */
   #catalog: Catalog | undefined;
@@ -68,8 +72,8 @@ export class Watches {
   }
 
   /**
-   * The upgrade: events as text messages, several joined by newlines at the start. A revision that is compacted is told
-   * as an ERROR event, after which the socket closes.
+   * The upgrade: messages are the bytes of one or several events, each ended by a newline. A revision that is compacted is
+   * told as an ERROR event, after which the socket closes.
    * @throws StatusError 400 for selectors, 504 for a revision from the future.
    */
   accept(request: WatchRequest, served: ServedResource): Response {
@@ -77,6 +81,8 @@ export class Watches {
     if (request.labelSelector.length + request.fieldSelector.length > MAX_ATTACHMENT_CHARACTERS) {
       throw new StatusError(414, 'RequestURITooLong', 'the selectors of a watch are too long');
     }
+    // What is read from history now must not be told again.
+    this.#tellAll();
     const { 0: theirs, 1: ours } = new WebSocketPair();
     const attachment: Attachment = {
       ...request,
@@ -88,7 +94,7 @@ export class Watches {
     };
     const resource = groupResourceOf(served.definition.identity);
     this.#parts.sockets.acceptWebSocket(ours, [TAG, resourceTag(resource)]);
-    const watcher: Watcher = { attachment, served, selection };
+    const watcher: Watcher = { attachment, served, selection, view: viewOf(attachment) };
     this.#known.set(ours, watcher);
     if (isConverted(watcher)) this.#convertStart(ours, watcher, resource);
     else this.#guarded(ours, () => this.#start(ours, watcher, resource));
@@ -96,16 +102,24 @@ export class Watches {
     return new Response(null, { status: 101, webSocket: theirs });
   }
 
-  /** Tells every watcher what of this it asked for. Call after each commit, with its changes in order. */
+  /** Call after each commit, with its changes in order. Every watcher is told what of them it asked for. */
   publish(changes: readonly Change[]): void {
-    for (const [resource, batch] of byResource(changes)) {
+    if (this.#untold.length === 0) this.#parts.atTurnEnd(() => this.#tellAll());
+    this.#untold.push(...changes);
+  }
+
+  #tellAll(): void {
+    if (this.#untold.length === 0) return;
+    const untold = this.#untold;
+    this.#untold = [];
+    for (const [resource, changes] of byResource(untold)) {
       const sockets = this.#parts.sockets.getWebSockets(resourceTag(resource));
       if (sockets.length === 0) continue;
-      const texts = new EventTexts(this.#parts);
-      for (const socket of sockets) this.#tell(socket, resource, batch, texts);
+      const written = new WrittenOnce(changes, new EventTexts(this.#parts));
+      for (const socket of sockets) this.#tellOrClose(socket, resource, written);
     }
     this.#follow();
-    const last = changes.at(-1);
+    const last = untold.at(-1);
     if (last !== undefined) this.#bookmark(last.revision);
   }
 
@@ -129,9 +143,9 @@ export class Watches {
       this.#startPage(socket, watcher, resource, undefined, this.#parts.reader.revision);
       return;
     }
-    const batch = new Batch(socket);
-    this.#replay(watcher, resource, watcher.attachment.revision, batch);
-    batch.flush();
+    const messages = new EventMessages();
+    this.#replay(watcher, resource, watcher.attachment.revision, messages);
+    sendAll(socket, messages.end());
   }
 
   /** The present state as of one revision, a page a turn; then what happened since, and from there on what happens. */
@@ -143,26 +157,27 @@ export class Watches {
     revision: number,
   ): void {
     if (after !== undefined && socket.readyState !== WebSocket.OPEN) return;
+    this.#tellAll();
     const { attachment, selection } = watcher;
     const { reader } = this.#parts;
     const texts = new EventTexts(this.#parts);
-    const batch = new Batch(socket);
+    const messages = new EventMessages();
     const { having, matches } = selection;
     const atRevision = after === undefined ? undefined : revision;
     const query = { resource, namespace: attachment.namespace, having, matches, after, limit: PAGE, atRevision };
     const items = [...reader.list(query).items];
     for (const stored of items) {
       if (selection.matchesKey?.(stored.namespace, stored.name) === false) continue;
-      batch.add(texts.of('ADDED', stored, watcher));
+      messages.add(texts.of('ADDED', stored, watcher));
     }
     const last = items.at(-1);
     const more = items.length === PAGE && last !== undefined;
     if (!more) {
-      if (attachment.starting) this.#replay(watcher, resource, revision, batch);
+      if (attachment.starting) this.#replay(watcher, resource, revision, messages);
       attachment.sent = reader.revision;
-      if (attachment.endsInitial) batch.add(bookmarkText(watcher, reader.revision, true));
+      if (attachment.endsInitial) messages.add(bookmarkText(watcher, reader.revision, true));
     }
-    batch.flush();
+    sendAll(socket, messages.end());
     if (more !== attachment.starting) {
       attachment.starting = more;
       socket.serializeAttachment(attachment);
@@ -174,13 +189,13 @@ export class Watches {
     });
   }
 
-  #replay(watcher: Watcher, resource: string, revision: number, batch: Batch): void {
+  #replay(watcher: Watcher, resource: string, revision: number, messages: EventMessages): void {
     const { namespace } = watcher.attachment;
     const texts = new EventTexts(this.#parts);
     const filter = { resource, ...(namespace === undefined ? {} : { namespace }) };
     for (const change of this.#parts.reader.changesSince(revision, filter)) {
       const type = selected(change, watcher);
-      if (type !== undefined) batch.add(texts.of(type, change, watcher));
+      if (type !== undefined) messages.add(texts.of(type, change, watcher));
     }
   }
 
@@ -225,7 +240,7 @@ export class Watches {
         if (items.length < PAGE || socket.readyState !== WebSocket.OPEN) break;
       }
       await this.#convertSince(socket, watcher, resource, atRevision, () => {
-        if (attachment.endsInitial) socket.send(bookmarkText(watcher, reader.revision, true));
+        if (attachment.endsInitial) sendLine(socket, bookmarkText(watcher, reader.revision, true));
       });
     });
   }
@@ -257,8 +272,9 @@ export class Watches {
         if (socket.readyState !== WebSocket.OPEN) return;
       }
     }
-    // In the turn that saw the newest revision: what comes after it is told by `publish`.
     if (socket.readyState !== WebSocket.OPEN) return;
+    // In the turn that saw the newest revision: what comes after it is told live, and what was read must not be told again.
+    this.#tellAll();
     last?.();
     Object.assign(attachment, { starting: false, sent: from });
     socket.serializeAttachment(attachment);
@@ -277,29 +293,43 @@ export class Watches {
     );
     if (socket.readyState !== WebSocket.OPEN) return;
     const texts = new EventTexts(this.#parts);
-    const batch = new Batch(socket);
+    const messages = new EventMessages();
     for (const [index, { type, stored }] of events.entries()) {
       const { resource, namespace, name, revision } = stored;
-      batch.add(texts.of(type, { resource, namespace, name, revision, text: converted[index] ?? '' }, watcher));
+      messages.add(texts.of(type, { resource, namespace, name, revision, text: converted[index] ?? '' }, watcher));
     }
-    batch.flush();
+    sendAll(socket, messages.end());
   }
 
-  #tell(socket: WebSocket, resource: string, changes: readonly Change[], texts: EventTexts): void {
+  /** A watcher that misses something must not go on as if it had not: its client begins again. */
+  #tellOrClose(socket: WebSocket, resource: string, written: WrittenOnce): void {
+    if (socket.readyState !== WebSocket.OPEN) return;
+    try {
+      this.#tell(socket, resource, written);
+    } catch (error) {
+      const stack = error instanceof Error ? error.stack : String(error);
+      this.#parts.log({ level: 'error', room: 'links', message: 'a watcher could not be told', error: stack });
+      socket.close(CLOSE.internal, 'an event could not be written');
+    }
+  }
+
+  #tell(socket: WebSocket, resource: string, written: WrittenOnce): void {
     const watcher = this.#watcher(socket);
     if (watcher === undefined || watcher.attachment.starting) return;
     if (isConverted(watcher)) {
+      const { changes } = written;
       const before = (changes[0]?.revision ?? 1) - 1;
       if (changes.every((change) => selected(change, watcher) === undefined)) return;
       this.#converting(socket, watcher, () => this.#convertSince(socket, watcher, resource, before));
       return;
     }
-    const told = watcher.attachment.columnsTold;
-    for (const change of changes) {
-      const type = selected(change, watcher);
-      if (type !== undefined) socket.send(texts.of(type, change, watcher));
+    const messages = written.of(watcher);
+    if (messages.length === 0) return;
+    sendAll(socket, messages);
+    if (watcher.attachment.as === 'Table' && !watcher.attachment.columnsTold) {
+      watcher.attachment.columnsTold = true;
+      socket.serializeAttachment(watcher.attachment);
     }
-    if (told !== watcher.attachment.columnsTold) socket.serializeAttachment(watcher.attachment);
     if ((socket as WebSocket & { bufferedAmount?: number }).bufferedAmount! > MAX_BUFFERED_BYTES) {
       socket.close(CLOSE.slow, 'the watcher reads too slowly');
     }
@@ -336,7 +366,7 @@ export class Watches {
       return undefined;
     }
     const selection = parseSelection(served.definition, attachment.labelSelector, attachment.fieldSelector);
-    const watcher = { attachment, served, selection };
+    const watcher = { attachment, served, selection, view: viewOf(attachment) };
     this.#known.set(socket, watcher);
     return watcher;
   }
@@ -353,7 +383,7 @@ export class Watches {
       const watcher = this.#watcher(socket);
       if (watcher === undefined || watcher.attachment.starting || !watcher.attachment.bookmarks) continue;
       if (nowMs - watcher.attachment.bookmarkMs < BOOKMARK_MS || watcher.attachment.sent >= revision) continue;
-      socket.send(bookmarkText(watcher, revision, false));
+      sendLine(socket, bookmarkText(watcher, revision, false));
       Object.assign(watcher.attachment, { sent: revision, bookmarkMs: nowMs });
       socket.serializeAttachment(watcher.attachment);
     }
@@ -379,6 +409,54 @@ const isConverted = ({ served }: Watcher): boolean => served.definition.conversi
 
 function endWith(socket: WebSocket, error: StatusError): void {
   if (socket.readyState !== WebSocket.OPEN) return;
-  socket.send(eventText('ERROR', JSON.stringify(error.status)));
+  sendLine(socket, eventText('ERROR', JSON.stringify(error.status)));
   socket.close(CLOSE.normal, 'error');
+}
+
+/** All that decides what a watcher is told of a change. */
+const viewOf = ({ group, version, namespace, labelSelector, fieldSelector, as, metaVersion, include }: WatchRequest) =>
+  JSON.stringify([group, version, namespace ?? null, labelSelector, fieldSelector, as, metaVersion, include]);
+
+function sendAll(socket: WebSocket, messages: readonly Uint8Array[]): void {
+  for (const message of messages) socket.send(message);
+}
+
+function sendLine(socket: WebSocket, line: string): void {
+  const messages = new EventMessages();
+  messages.add(line);
+  sendAll(socket, messages.end());
+}
+
+/** Some changes of one resource, selected, written and encoded once for all watchers of one view. */
+class WrittenOnce {
+  readonly changes: readonly Change[];
+  readonly #texts: EventTexts;
+  readonly #byView = new Map<string, readonly Uint8Array[]>();
+
+  constructor(changes: readonly Change[], texts: EventTexts) {
+    this.changes = changes;
+    this.#texts = texts;
+  }
+
+  of(watcher: Watcher): readonly Uint8Array[] {
+    const { attachment, view } = watcher;
+    const key = `${attachment.columnsTold} ${view}`;
+    let found = this.#byView.get(key);
+    if (found === undefined) {
+      found = this.#written(watcher);
+      this.#byView.set(key, found);
+    }
+    return found;
+  }
+
+  #written(watcher: Watcher): readonly Uint8Array[] {
+    const messages = new EventMessages();
+    // The columns are told with the first of these events, by whichever watcher they are written for.
+    const viewer = { ...watcher, attachment: { ...watcher.attachment } };
+    for (const change of this.changes) {
+      const type = selected(change, watcher);
+      if (type !== undefined) messages.add(this.#texts.of(type, change, viewer));
+    }
+    return messages.end();
+  }
 }

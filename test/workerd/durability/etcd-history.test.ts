@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 import type { ConfigMap } from '../../../shared/api/core.ts';
 import type { KubeList } from '../../../shared/api/meta.ts';
 import type { Cluster } from '../../../worker/cluster.ts';
+import { linesOf } from '../../../worker/http/watch-frames.ts';
 import type { WatchRequest } from '../../../worker/links/event-texts.ts';
 import { Watches } from '../../../worker/links/watches.ts';
 import { catalogOf } from '../../../worker/resources/catalog.ts';
@@ -400,6 +401,7 @@ describe('etcd#15220: a progress notice is ahead of its stream', () => {
         catalog: () => catalog,
         nowMs: () => nowMs,
         later: (step) => step(),
+        atTurnEnd: (step) => queueMicrotask(step),
         webhooks: { newUid: () => crypto.randomUUID(), post: () => Promise.reject(new Error('no webhook is called')) },
         log: (entry) => console.log(JSON.stringify(entry)),
       });
@@ -410,12 +412,14 @@ describe('etcd#15220: a progress notice is ahead of its stream', () => {
       const heard: { type: string; revision: number }[] = [];
       const { promise, resolve } = Promise.withResolvers<void>();
       socket.addEventListener('message', ({ data }) => {
-        for (const line of String(data).split('\n')) {
+        for (const line of linesOf(new Uint8Array(data as ArrayBuffer))) {
           const { type, object } = JSON.parse(line) as { type: string; object: ConfigMap };
           heard.push({ type, revision: revisionOf(object) });
         }
-        if (heard.filter(({ type }) => type !== 'BOOKMARK').length === 3) resolve();
+        const changes = heard.filter(({ type }) => type !== 'BOOKMARK').length;
+        if (changes === 3 && changes < heard.length) resolve();
       });
+      socket.binaryType = 'arraybuffer';
       socket.accept();
       const write = (name: string, ...after: (() => void)[]): void => {
         store.transact((transaction) => {
