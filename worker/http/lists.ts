@@ -23,6 +23,7 @@ import {
   parseResourceVersion,
 } from './list-options.ts';
 import type { AnswerForm } from './negotiation.ts';
+import { streamOf } from './text-stream.ts';
 import { yamlAnswer } from './yaml-answer.ts';
 
 /** Items of one turn; beyond, the answer is a stream. */
@@ -279,7 +280,6 @@ function streamed(
   first: StoredObject[],
   form: AnswerForm,
 ): Response | Promise<Response> {
-  const encoder = new TextEncoder();
   let items = first;
   let started = false;
   const next = async (): Promise<string | undefined> => {
@@ -293,15 +293,12 @@ function streamed(
     return items.length === 0 ? undefined : `,${(await shown(items)).map(shape.item).join(',')}`;
   };
   if (form.pretty || form.yaml) return whole(next, shape.tail, form);
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const part = await next();
-      controller.enqueue(encoder.encode(part ?? shape.tail));
-      if (part === undefined) controller.close();
-    },
-  });
   const headers = { 'content-type': 'application/json', 'cache-control': 'no-cache, private' };
-  return compressible(new Response(body, { headers }), form);
+  const parts = async function* () {
+    for (let part = await next(); part !== undefined; part = await next()) yield part;
+    yield shape.tail;
+  };
+  return compressible(new Response(streamOf(parts()), { headers }), form);
 }
 
 async function whole(next: () => Promise<string | undefined>, tail: string, form: AnswerForm): Promise<Response> {
