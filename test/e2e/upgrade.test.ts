@@ -112,6 +112,8 @@ test('minions are back by what changed alone, and logs, exec and events are as e
   await eventually('every minion back', () => fleet.settled());
   expect(fleet.minions.map(({ resynced }) => resynced)).toEqual(fleet.minions.map(() => 1));
   expect([...fleet.answers]).toEqual([]);
+  // The agent is dialling again meanwhile, as after any restart.
+  await eventually('the real minion back', async () => (await kubectl.try(['logs', '--tail=1', 'witness'])).code === 0);
   const lines = (await kubectl.run(['logs', 'witness'])).trimEnd().split('\n');
   expect(lines).toEqual(lines.map((_, index) => `line ${index + 1}`));
   expect(await kubectl.run(['exec', 'witness', '--', 'echo', 'still here'])).toBe('still here\n');
