@@ -112,7 +112,7 @@ export const PATCHES: Parser[] = [
       '"/__proto__/x"',
       '"/constructor"',
     ],
-    longestBytes: 1024 * 1024,
+    longestBytes: 256 * 1024,
     read: patchReader(applyJsonPatch),
     refuses: isRefusal,
   },
@@ -123,7 +123,7 @@ export const PATCHES: Parser[] = [
       '{"a":{"b":{"c":null}}}',
     ],
     tokens: [...JSON_TOKENS, ...FIELDS],
-    longestBytes: 1024 * 1024,
+    longestBytes: 256 * 1024,
     read: patchReader(applyMergePatch),
     refuses: isRefusal,
   },
@@ -134,8 +134,8 @@ export const PATCHES: Parser[] = [
       '{"spec":{"strategy":{"$retainKeys":["type"],"type":"Recreate"},"template":{"spec":{"containers":[{"$patch":"replace"},{"name":"z"}],"tolerations":[{"key":"y"}]}}}}',
     ],
     tokens: [...JSON_TOKENS, ...FIELDS, ...DIRECTIVES, '{"name":"a"},', '"x/a",'],
-    longestBytes: 1024 * 1024,
-    mostLong: 6,
+    longestBytes: 256 * 1024,
+    mostLong: 3,
     read: patchReader((document, patch) => applyStrategicMergePatch(document, patch, SCHEMA)),
     refuses: isRefusal,
   },
@@ -146,9 +146,9 @@ export const PATCHES: Parser[] = [
       '{"spec":{"template":{"spec":{"containers":[{"name":"c","env":[{"name":"A"},{"name":"B"}]}],"tolerations":[]}}}}',
     ],
     tokens: [...JSON_TOKENS, ...FIELDS, '{"name":"a"},', '"x/a",'],
-    longestBytes: 1024 * 1024,
+    longestBytes: 256 * 1024,
     // Three applies, each of which walks over what was sent some ten times.
-    mostLong: 40,
+    mostLong: 15,
     read: patchReader((document, patch) => {
       if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return document;
       const live = apply(manager('first'), { metadata: {} }, document, [], false);

@@ -3,7 +3,7 @@ type Inputs = readonly [what: string, input: string | Uint8Array | (() => string
 
 const operations = (count: number, operation: (at: number) => object): string =>
   JSON.stringify(Array.from({ length: count }, (_, at) => operation(at)));
-const NAMES = Array.from({ length: 60_000 }, (_, at) => `n${at}`);
+const NAMES = Array.from({ length: 20_000 }, (_, at) => `n${at}`);
 const podSpec = (spec: object): string => JSON.stringify({ spec: { template: { spec } } });
 
 /** A protobuf field with bytes in it. */
