@@ -157,6 +157,8 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<Agen
     if (parts.has('nodes')) network.setPeers(link.nodes()).catch(failing('the pod network'));
     if (services.size > 0) proxy.change(servicesNamed(services)).catch(failing('the service proxy'));
     if (parts.has('references')) keeper.referencesChanged();
+    // It says something new: the epoch, when the cluster was restored.
+    if (parts.has('welcome')) keeper.reportAgain();
     if (parts.has('pods')) keeper.setPods(link.pods());
   };
 

@@ -81,6 +81,10 @@ export class Keeper implements PodKeeper {
     for (const worker of this.#workers.values()) worker.refreshVolumes();
   }
 
+  reportAgain(): void {
+    for (const worker of this.#workers.values()) worker.reportAgain();
+  }
+
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#staticPods.stop();

@@ -50,6 +50,8 @@ export interface PodKeeper extends PodStreams {
   setPods(pods: readonly Pod[]): void;
   /** A configmap or secret changed: volumes follow. */
   referencesChanged(): void;
+  /** The cluster may not have what was said before: it was restored, or is another one. */
+  reportAgain(): void;
   /** Stops watching; containers stay. */
   stop(): Promise<void>;
 }

@@ -66,6 +66,15 @@ describe('a pod', () => {
     expect(runtime.calls).toEqual(['list', 'createSandbox', 'start sandbox', 'create main', 'start main']);
   });
 
+  test('is reported again when the cluster may have lost what was said', async () => {
+    await keep(web());
+    await running();
+    const said = kubelet.statuses.get('uid-web')?.length ?? 0;
+    kubelet.keeper.reportAgain();
+    await kubelet.until('another report', () => (kubelet.statuses.get('uid-web')?.length ?? 0) > said);
+    expect(kubelet.status('uid-web')).toMatchObject({ phase: 'Running', podIP: '10.244.0.2' });
+  });
+
   test('restarts with back-off, and tells', async () => {
     await keep(web());
     await running();
