@@ -143,9 +143,14 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<Agen
     const routes = new Map<string, ServiceRoute[]>();
     for (const name of names) {
       const parts = link.serviceParts(name);
-      dns.update(name, parts);
       const { service, slices } = parts;
-      routes.set(name, service === undefined ? [] : translate(service, slices, { nodeName, dnsIP, apiServer }));
+      try {
+        dns.update(name, parts);
+        routes.set(name, service === undefined ? [] : translate(service, slices, { nodeName, dnsIP, apiServer }));
+      } catch (error) {
+        // One that cannot be followed must not take the others with it, nor the agent at every start.
+        failing(`the Service ${name}`)(error);
+      }
     }
     return routes;
   };

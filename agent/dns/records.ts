@@ -107,7 +107,7 @@ function addClusterIPs(names: Names, domain: string, host: string, service: Serv
 
 function addHeadless(names: Names, domain: string, host: string, service: Service, slice: EndpointSlice): void {
   if (slice.addressType === 'FQDN') return;
-  for (const endpoint of slice.endpoints) {
+  for (const endpoint of slice.endpoints ?? []) {
     if (endpoint.conditions?.ready === false && service.spec.publishNotReadyAddresses !== true) continue;
     const own = `${hostnameOf(endpoint)}.${host}`;
     for (const ip of endpoint.addresses) {

@@ -80,7 +80,7 @@ function candidatesOf(slices: readonly EndpointSlice[], port: ServicePort, nodeN
       (each) => (each.name ?? '') === (port.name ?? '') && (each.protocol ?? 'TCP') === (port.protocol ?? 'TCP'),
     )?.port;
     if (number === undefined || number === null) continue;
-    for (const endpoint of slice.endpoints) {
+    for (const endpoint of slice.endpoints ?? []) {
       const ip = endpoint.addresses[0];
       if (ip === undefined) continue;
       const { ready = true, serving = ready, terminating = false } = endpoint.conditions ?? {};

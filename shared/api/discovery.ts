@@ -13,7 +13,8 @@ export interface Endpoint {
 
 export interface EndpointSlice extends KubeObject {
   addressType: 'IPv4' | 'IPv6' | 'FQDN';
-  endpoints: Endpoint[];
+  /** May be left out: none. */
+  endpoints?: Endpoint[] | null;
   ports?: { name?: string; protocol?: Protocol; port?: number; appProtocol?: string }[];
 }
 export const ENDPOINT_SLICES: Identity<EndpointSlice> = {

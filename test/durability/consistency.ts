@@ -242,7 +242,7 @@ const CHECKS: Record<string, (found: Found) => Iterable<string>> = {
         .map(({ status }) => status?.podIP ?? '');
       const told = slices
         .filter((slice) => controllerUid(slice) === service.metadata.uid)
-        .flatMap(({ endpoints = [] }) => endpoints)
+        .flatMap(({ endpoints }) => endpoints ?? [])
         .filter(({ conditions }) => conditions?.ready !== false)
         .flatMap(({ addresses }) => addresses);
       const isSame = wanted.sort().join() === told.sort().join();

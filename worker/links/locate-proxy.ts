@@ -80,7 +80,7 @@ function locateService(objects: Objects, asked: AskedProxy): ProxyLocation {
   let anybody = false;
   for (const slice of slices) {
     const target = slice.ports?.find((each) => (each.name ?? '') === portName)?.port;
-    for (const { addresses, conditions, nodeName } of slice.endpoints) {
+    for (const { addresses, conditions, nodeName } of slice.endpoints ?? []) {
       const [address] = addresses;
       if (address === undefined || !(conditions?.ready ?? true)) continue;
       anybody = true;

@@ -85,7 +85,7 @@ export function locateService(objects: Objects, asked: AskedService): ServiceLoc
   for (const slice of slices) {
     const target = slice.ports?.find((each) => (each.name ?? '') === (port.name ?? ''))?.port;
     if (target === undefined || slice.addressType !== 'IPv4') continue;
-    for (const endpoint of slice.endpoints) {
+    for (const endpoint of slice.endpoints ?? []) {
       const [address] = endpoint.addresses;
       const node = endpoint.nodeName;
       const ready = endpoint.conditions?.ready ?? true;

@@ -17,6 +17,7 @@ const known = partsByName(
     service('db', { clusterIP: 'None', ports: [{ name: 'sql', port: 5432 }] }),
     service('shy', { clusterIP: 'None', publishNotReadyAddresses: true }),
     service('empty', { clusterIP: 'None' }),
+    service('bare', { clusterIP: 'None' }),
     service('out', { type: 'ExternalName', externalName: 'www.example.com.' }),
     service('alias', { type: 'ExternalName', externalName: 'web.default.svc.cluster.local' }),
     service('ring', { type: 'ExternalName', externalName: 'ring.default.svc.cluster.local' }),
@@ -34,6 +35,8 @@ const known = partsByName(
     ),
     slice('shy', [endpoint('10.244.1.6', ready(false))]),
     slice('empty', [endpoint('10.244.1.7', ready(false))]),
+    { ...slice('bare', []), endpoints: undefined },
+    { ...slice('bare', [], [], { suffix: 'b' }), endpoints: null },
     slice('web', [endpoint('10.244.1.8', { hostname: 'not-headless' })]),
   ],
 );
@@ -97,6 +100,7 @@ describe('a headless Service', () => {
     ['3.1.244.10.in-addr.arpa', 'PTR', ['PTR db-0.db.default.svc.cluster.local']],
     ['shy.default.svc.cluster.local', 'A', ['A 10.244.1.6']],
     ['empty.default.svc.cluster.local', 'A', 'NXDOMAIN'],
+    ['bare.default.svc.cluster.local', 'A', 'NXDOMAIN'],
   ])('%s %s', (name, type, expected) => {
     expect(asked(name, type)).toEqual(expected);
   });

@@ -53,6 +53,14 @@ describe('the endpoints of a Service', () => {
     expect(route?.localEndpoints.map((each) => each.ip)).toEqual(local);
   });
 
+  test('are none where a slice says nothing of them', () => {
+    const bare = [
+      { ...slice('web', []), endpoints: undefined },
+      { ...slice('web', [], undefined, { suffix: 'b' }), endpoints: null },
+    ];
+    expect(routes([web()], bare)[0]?.endpoints).toEqual([]);
+  });
+
   test('are matched by the port’s name and protocol, over all slices of that Service and namespace', () => {
     const ports = [
       { name: 'http', protocol: 'TCP' as const, port: 8080 },

@@ -41,7 +41,9 @@ const slicesOf = (plane: TestPlane) =>
     }),
   );
 const readyOf = (plane: TestPlane) =>
-  slicesOf(plane).flatMap((slice) => slice.endpoints.map((each) => [each.targetRef?.name, each.conditions?.ready]));
+  slicesOf(plane).flatMap((slice) =>
+    (slice.endpoints ?? []).map((each) => [each.targetRef?.name, each.conditions?.ready]),
+  );
 
 const SELECTING: Service['spec'] = { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 'web' }] };
 

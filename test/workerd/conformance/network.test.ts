@@ -81,7 +81,7 @@ test('[sig-network] EndpointSliceMirroring should mirror a custom Endpoints reso
       const slices = await slicesOf(name);
       const shown = slices.map((slice) => [
         slice.ports?.map((each) => each.port),
-        slice.endpoints.map((each) => each.addresses),
+        slice.endpoints?.map((each) => each.addresses),
       ]);
       return JSON.stringify(shown) === JSON.stringify([[[80], [[ip]]]]);
     });
