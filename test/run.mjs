@@ -4,9 +4,11 @@
 import { spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -34,7 +36,8 @@ const BENCH_PACKAGES = { etcd: 'etcd-server' };
 /** The kubectl to fetch where none is found. */
 const KUBECTL_VERSION = 'v1.33.6';
 const OLDEST_MINOR = 31;
-const PROJECTS = ['unit', 'workerd-parts', 'workerd', 'e2e'];
+/** One after the other; `e2e` runs beside them. */
+const PROJECTS = ['unit', 'workerd-parts', 'workerd'];
 
 const work = mkdtempSync(join(tmpdir(), `${WORK_PREFIX}${process.pid}-`));
 /** How long an interrupted tool may take to end. */
@@ -67,13 +70,13 @@ function end(child, signal) {
   }
 }
 
-/** @param {string} name of a command in node_modules @param {string[]} args @param {NodeJS.ProcessEnv} [env] @returns {Promise<number>} */
-function runTool(name, args, env = {}) {
+/** @param {string} name of a command in node_modules @param {string[]} args @param {NodeJS.ProcessEnv} [env] @param {number | 'inherit'} [output] a file's descriptor @returns {Promise<number>} */
+function runTool(name, args, env = {}, output = 'inherit') {
   if (interrupted !== undefined) return Promise.resolve(1);
   return new Promise((resolve, reject) => {
     const child = spawn(pinnedNode(), [join(PROJECT, 'node_modules/.bin', name), ...args], {
       cwd: PROJECT,
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['ignore', output, output],
       detached: true,
       env: {
         ...process.env,
@@ -106,9 +109,9 @@ async function staticCheck(title, tool, args) {
   return code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
 }
 
-/** Tests of one project, counted by vitest itself. @param {string} project @param {NodeJS.ProcessEnv} [env] @param {string[]} [left] files to leave out @returns {Promise<Counts>} */
-async function vitest(project, env = {}, left = []) {
-  heading(`tests: ${project}`);
+/** Tests of one project, counted by vitest itself. @param {string} project @param {NodeJS.ProcessEnv} [env] @param {string[]} [left] files to leave out @param {number} [output] @returns {Promise<Counts>} */
+async function vitest(project, env = {}, left = [], output = undefined) {
+  if (output === undefined) heading(`tests: ${project}`);
   const report = join(work, `${project}.json`);
   const code = await runTool(
     'vitest',
@@ -124,6 +127,7 @@ async function vitest(project, env = {}, left = []) {
       ...left.map((file) => `--exclude=${file}`),
     ],
     env,
+    output,
   );
   if (!existsSync(report)) return { passed: 0, failed: 1, skipped: 0 };
   const counted = JSON.parse(readFileSync(report, 'utf8'));
@@ -136,6 +140,19 @@ async function vitest(project, env = {}, left = []) {
   ).length;
   const failed = counted.numFailedTests + brokenFiles;
   return { passed, skipped, failed: code !== 0 && failed === 0 ? 1 : failed };
+}
+
+/** End to end, beside the others: it waits for containers half of its time. What it prints comes when it is over. @param {NodeJS.ProcessEnv | undefined} env @param {string[]} left @returns {Promise<Counts>} */
+async function endToEnd(env, left) {
+  const path = join(work, 'e2e.log');
+  const output = openSync(path, 'w');
+  try {
+    return await vitest('e2e', env, left, output);
+  } finally {
+    closeSync(output);
+    heading('tests: e2e');
+    process.stdout.write(readFileSync(path));
+  }
 }
 
 // ---- kubectl ----------------------------------------------------------------------------------------------------------
@@ -232,10 +249,11 @@ async function test(only) {
     const dryRun = ['deploy', '--dry-run', '--outdir', join(work, 'deploy')];
     counts.push(await staticCheck('wrangler deploy --dry-run', 'wrangler', dryRun));
   }
-  for (const project of only === undefined ? PROJECTS : [only]) {
-    const files = left.map(({ file }) => file);
-    counts.push(await (project === 'e2e' ? vitest(project, env, files) : vitest(project)));
-  }
+  const files = left.map(({ file }) => file);
+  const projects = only === undefined ? PROJECTS : [only];
+  const beside = only === undefined ? endToEnd(env, files) : undefined;
+  for (const project of projects) counts.push(await vitest(project, env, files));
+  if (beside !== undefined) counts.push(await beside);
   if (left.length > 0) {
     process.stdout.write(
       `\nNOT RUN, because there is no kubectl (counted as skipped):\n${left.map(({ file, tests }) => `  ${file}: ${tests} tests\n`).join('')}`,

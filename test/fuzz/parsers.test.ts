@@ -13,8 +13,8 @@ import { REGRESSIONS } from './regressions.ts';
 import { TEXTS } from './texts.ts';
 import { workOf } from './work.ts';
 
-const ROUNDS = 500;
-const PAIRS = 6;
+const ROUNDS = 300;
+const PAIRS = 4;
 /** Half of what reading the largest body costs is some 50 ms of a slow machine. */
 const MOST = 0.5;
 /** Of the largest inputs: what grows faster than its input costs hundreds. */
