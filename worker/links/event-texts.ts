@@ -1,6 +1,6 @@
 /**
- * What watchers are told: events as text in the form and version that each asked for, bookmarks, and the bytes of events that
- * travel together. Who is told what and when is `watches.ts`.
+ * What watchers are told, as text: events in the form and version that each asked for, and bookmarks. As bytes it is
+ * `event-messages.ts`; who is told what and when is `watches.ts`.
  */
 import { apiVersionOf, type Identity, type KubeObject } from '../../shared/api/meta.ts';
 import type { Selection } from '../registry/selection.ts';
@@ -55,8 +55,6 @@ export interface Watcher {
 type EventType = Change['type'] | 'BOOKMARK' | 'ERROR';
 
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
-/** Events travel together, each with its newline, up to about this much. */
-const MESSAGE_CHARACTERS = 256 * 1024;
 
 export const eventText = (type: EventType, object: string): string => `{"type":"${type}","object":${object}}`;
 
@@ -131,31 +129,5 @@ export class EventTexts {
     const columns = first ? columnDefinitions(served.definition) : null;
     const metadata = { resourceVersion: object.metadata.resourceVersion };
     return JSON.stringify(tableOf(metadata, columns, [row], attachment.metaVersion));
-  }
-}
-
-/** Gathers events into messages of a sensible size: bytes, so that the Worker passes them on as they are. */
-export class EventMessages {
-  readonly #encoder = new TextEncoder();
-  readonly #full: Uint8Array[] = [];
-  #lines: string[] = [];
-  #characters = 0;
-
-  add(line: string): void {
-    this.#lines.push(line);
-    this.#characters += line.length;
-    if (this.#characters >= MESSAGE_CHARACTERS) this.#pack();
-  }
-
-  /** All of them, none empty. */
-  end(): readonly Uint8Array[] {
-    this.#pack();
-    return this.#full;
-  }
-
-  #pack(): void {
-    if (this.#lines.length > 0) this.#full.push(this.#encoder.encode(`${this.#lines.join('\n')}\n`));
-    this.#lines = [];
-    this.#characters = 0;
   }
 }

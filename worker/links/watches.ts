@@ -1,29 +1,20 @@
 /**
- * Watchers in the Cluster object: hibernating sockets whose attachments say what is watched. What a watcher is told is
- * written here; the client's HTTP response is held by the Worker (`worker/http/watch.ts`), and a request was read and
+ * Watchers in the Cluster object: hibernating sockets whose attachments say what is watched. Who is told what, and
+ * when, is decided here; the client's HTTP response is held by the Worker (`worker/http/watch.ts`), and a request was read and
  * authorized before it comes here.
  *
- * Nothing per event is kept: changes reach `publish` in the turn that commits them, and a turn that fails takes every
+ * Nothing per event is kept: what a turn commits is told at its end, all of it together, and a turn that fails takes every
  * socket of the object with it, so a socket that lives has seen all. Attachments are written at the start and with
- * bookmarks only. Watchers of a version that a webhook converts to are told later, each at its own pace: what they have not
- * been told is read from history, and while they wait they count as starting.
+ * bookmarks only. Versions that a webhook converts to are `converted-watches.ts`.
  */
 import { groupResourceOf } from '../../shared/api/meta.ts';
 import { StatusError } from '../../shared/errors.ts';
 import { parseSelection } from '../registry/selection.ts';
 import type { Catalog, ServedResource } from '../resources/catalog.ts';
-import { selectedType } from '../store/selection.ts';
-import type { Change, Reader, StoredObject } from '../store/store.ts';
-import { ConvertedTexts } from './converted-texts.ts';
-import {
-  type Attachment,
-  bookmarkText,
-  EventMessages,
-  EventTexts,
-  eventText,
-  type Watcher,
-  type WatchRequest,
-} from './event-texts.ts';
+import type { Change, Reader } from '../store/store.ts';
+import { ConvertedWatches, isConverted } from './converted-watches.ts';
+import { EventMessages, endWith, selected, sendAll, sendLine, WrittenOnce } from './event-messages.ts';
+import { type Attachment, bookmarkText, EventTexts, type Watcher, type WatchRequest } from './event-texts.ts';
 import type { WebhookClient } from './webhook-call.ts';
 
 export interface WatchParts {
@@ -54,7 +45,7 @@ export class Watches {
   readonly #parts: WatchParts;
   /** A memory that may be lost at any time. */
   readonly #known = new WeakMap<WebSocket, Watcher>();
-  readonly #converted: ConvertedTexts;
+  readonly #converted: ConvertedWatches;
   /** What this turn committed and nobody was told yet. */
   #untold: Change[] = [];
   #lastSweepMs = 0;
@@ -63,7 +54,7 @@ export class Watches {
 
   constructor(parts: WatchParts) {
     this.#parts = parts;
-    this.#converted = new ConvertedTexts(parts.webhooks);
+    this.#converted = new ConvertedWatches({ ...parts, tellAll: () => this.#tellAll() });
   }
 
   /** Whether a socket of the object is one of these. */
@@ -96,7 +87,7 @@ export class Watches {
     this.#parts.sockets.acceptWebSocket(ours, [TAG, resourceTag(resource)]);
     const watcher: Watcher = { attachment, served, selection, view: viewOf(attachment) };
     this.#known.set(ours, watcher);
-    if (isConverted(watcher)) this.#convertStart(ours, watcher, resource);
+    if (isConverted(watcher)) this.#converted.start(ours, watcher, resource);
     else this.#guarded(ours, () => this.#start(ours, watcher, resource));
     ours.serializeAttachment(watcher.attachment);
     return new Response(null, { status: 101, webSocket: theirs });
@@ -128,7 +119,6 @@ export class Watches {
     this.#known.delete(socket);
   }
 
-  /** What a watch cannot go on with is told as its last event. */
   #guarded(socket: WebSocket, step: () => void): void {
     try {
       step();
@@ -199,108 +189,6 @@ export class Watches {
     }
   }
 
-  // ---- Versions that a webhook converts to ------------------------------------------------------------------------
-
-  /** What is to be sent waits for a webhook: until it was, nothing live is told, so events stay in order. */
-  #converting(socket: WebSocket, watcher: Watcher, send: () => Promise<void>): void {
-    const { attachment } = watcher;
-    attachment.starting = true;
-    socket.serializeAttachment(attachment);
-    const done = async () => {
-      try {
-        await send();
-      } catch (error) {
-        if (error instanceof StatusError) return endWith(socket, error);
-        const stack = error instanceof Error ? error.stack : String(error);
-        this.#parts.log({ level: 'error', room: 'links', message: 'a watch failed', error: stack });
-        socket.close(CLOSE.internal, 'internal error');
-      }
-    };
-    void done();
-  }
-
-  #convertStart(socket: WebSocket, watcher: Watcher, resource: string): void {
-    const { reader } = this.#parts;
-    const { attachment, selection } = watcher;
-    const atRevision = reader.revision;
-    this.#converting(socket, watcher, async () => {
-      if (!attachment.initial) return this.#convertSince(socket, watcher, resource, attachment.revision);
-      const { having, matches } = selection;
-      let after: { namespace: string; name: string } | undefined;
-      for (;;) {
-        const query = { resource, namespace: attachment.namespace, having, matches, after, limit: PAGE, atRevision };
-        const items = [...reader.list(query).items];
-        const shown = items.filter(({ namespace, name }) => selection.matchesKey?.(namespace, name) !== false);
-        await this.#sendConverted(
-          socket,
-          watcher,
-          shown.map((stored) => ({ type: 'ADDED', stored })),
-        );
-        after = items.at(-1);
-        if (items.length < PAGE || socket.readyState !== WebSocket.OPEN) break;
-      }
-      await this.#convertSince(socket, watcher, resource, atRevision, () => {
-        if (attachment.endsInitial) sendLine(socket, bookmarkText(watcher, reader.revision, true));
-      });
-    });
-  }
-
-  /** Everything after a revision, what happens meanwhile included; from then on the watcher is told live. */
-  async #convertSince(
-    socket: WebSocket,
-    watcher: Watcher,
-    resource: string,
-    since: number,
-    last?: () => void,
-  ): Promise<void> {
-    const { reader } = this.#parts;
-    const { attachment } = watcher;
-    const { namespace } = attachment;
-    const filter = { resource, ...(namespace === undefined ? {} : { namespace }) };
-    const texts = new EventTexts(this.#parts);
-    let from = since;
-    while (from < reader.revision) {
-      // Read to its end: a cursor that is left half-way stays open.
-      const changes = [...reader.changesSince(from, filter)];
-      from = reader.revision;
-      const events = changes.flatMap((change) => {
-        const type = selected(change, watcher);
-        return type === undefined ? [] : [{ type, stored: texts.lastSelected(type, change) }];
-      });
-      for (let next = 0; next < events.length; next += PAGE) {
-        await this.#sendConverted(socket, watcher, events.slice(next, next + PAGE));
-        if (socket.readyState !== WebSocket.OPEN) return;
-      }
-    }
-    if (socket.readyState !== WebSocket.OPEN) return;
-    // In the turn that saw the newest revision: what comes after it is told live, and what was read must not be told again.
-    this.#tellAll();
-    last?.();
-    Object.assign(attachment, { starting: false, sent: from });
-    socket.serializeAttachment(attachment);
-  }
-
-  async #sendConverted(
-    socket: WebSocket,
-    watcher: Watcher,
-    events: readonly { type: Change['type']; stored: StoredObject }[],
-  ): Promise<void> {
-    if (events.length === 0) return;
-    const { definition } = watcher.served;
-    const converted = await this.#converted.of(
-      definition,
-      events.map((each) => each.stored),
-    );
-    if (socket.readyState !== WebSocket.OPEN) return;
-    const texts = new EventTexts(this.#parts);
-    const messages = new EventMessages();
-    for (const [index, { type, stored }] of events.entries()) {
-      const { resource, namespace, name, revision } = stored;
-      messages.add(texts.of(type, { resource, namespace, name, revision, text: converted[index] ?? '' }, watcher));
-    }
-    sendAll(socket, messages.end());
-  }
-
   /** A watcher that misses something must not go on as if it had not: its client begins again. */
   #tellOrClose(socket: WebSocket, resource: string, written: WrittenOnce): void {
     if (socket.readyState !== WebSocket.OPEN) return;
@@ -317,10 +205,7 @@ export class Watches {
     const watcher = this.#watcher(socket);
     if (watcher === undefined || watcher.attachment.starting) return;
     if (isConverted(watcher)) {
-      const { changes } = written;
-      const before = (changes[0]?.revision ?? 1) - 1;
-      if (changes.every((change) => selected(change, watcher) === undefined)) return;
-      this.#converting(socket, watcher, () => this.#convertSince(socket, watcher, resource, before));
+      this.#converted.tell(socket, watcher, resource, written.changes);
       return;
     }
     const messages = written.of(watcher);
@@ -399,64 +284,6 @@ function byResource(changes: readonly Change[]): Map<string, Change[]> {
   return Map.groupBy(changes, (change) => change.resource);
 }
 
-function selected(change: Change, { attachment, selection }: Watcher): Change['type'] | undefined {
-  if (attachment.namespace !== undefined && change.namespace !== attachment.namespace) return undefined;
-  if (selection.isEmpty) return change.type;
-  return selectedType(change, (entries) => selection.selects(entries, change.namespace, change.name));
-}
-
-const isConverted = ({ served }: Watcher): boolean => served.definition.conversion !== undefined;
-
-function endWith(socket: WebSocket, error: StatusError): void {
-  if (socket.readyState !== WebSocket.OPEN) return;
-  sendLine(socket, eventText('ERROR', JSON.stringify(error.status)));
-  socket.close(CLOSE.normal, 'error');
-}
-
 /** All that decides what a watcher is told of a change. */
 const viewOf = ({ group, version, namespace, labelSelector, fieldSelector, as, metaVersion, include }: WatchRequest) =>
   JSON.stringify([group, version, namespace ?? null, labelSelector, fieldSelector, as, metaVersion, include]);
-
-function sendAll(socket: WebSocket, messages: readonly Uint8Array[]): void {
-  for (const message of messages) socket.send(message);
-}
-
-function sendLine(socket: WebSocket, line: string): void {
-  const messages = new EventMessages();
-  messages.add(line);
-  sendAll(socket, messages.end());
-}
-
-/** Some changes of one resource, selected, written and encoded once for all watchers of one view. */
-class WrittenOnce {
-  readonly changes: readonly Change[];
-  readonly #texts: EventTexts;
-  readonly #byView = new Map<string, readonly Uint8Array[]>();
-
-  constructor(changes: readonly Change[], texts: EventTexts) {
-    this.changes = changes;
-    this.#texts = texts;
-  }
-
-  of(watcher: Watcher): readonly Uint8Array[] {
-    const { attachment, view } = watcher;
-    const key = `${attachment.columnsTold} ${view}`;
-    let found = this.#byView.get(key);
-    if (found === undefined) {
-      found = this.#written(watcher);
-      this.#byView.set(key, found);
-    }
-    return found;
-  }
-
-  #written(watcher: Watcher): readonly Uint8Array[] {
-    const messages = new EventMessages();
-    // The columns are told with the first of these events, by whichever watcher they are written for.
-    const viewer = { ...watcher, attachment: { ...watcher.attachment } };
-    for (const change of this.changes) {
-      const type = selected(change, watcher);
-      if (type !== undefined) messages.add(this.#texts.of(type, change, viewer));
-    }
-    return messages.end();
-  }
-}
