@@ -386,6 +386,8 @@ export function storeContract(open: () => Promise<StoreHarness>): void {
         entries: [label('app', 'db')],
         previousEntries: [label('app', 'web')],
       });
+      for (const change of store.changesSince(1)) expect(store.changeAt(change.revision)).toEqual(change);
+      expect(store.changeAt(store.revision + 1)).toBeUndefined();
       const [deleted, added] = [...store.changesSince(4)];
       expect(deleted).toMatchObject({ entries: [label('app', 'db')], previousEntries: [label('app', 'db')] });
       expect(added).toMatchObject({ entries: [], previousEntries: undefined });

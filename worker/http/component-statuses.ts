@@ -35,6 +35,7 @@ function withComponents(reader: Reader): Reader {
     }),
     count: () => COMPONENTS.length,
     changesSince: () => [],
+    changeAt: () => undefined,
     textBefore: () => undefined,
   };
 }

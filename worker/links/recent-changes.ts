@@ -62,7 +62,8 @@ export class RecentChanges {
   }
 
   #read(revision: number): Change {
-    for (const change of this.#reader.changesSince(revision - 1)) return change;
+    const change = this.#reader.changeAt(revision);
+    if (change !== undefined) return change;
     throw new Error(`revision ${revision} is missing from the log`);
   }
 }

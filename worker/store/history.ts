@@ -251,8 +251,9 @@ interface ChangeRow extends ObjectKey {
   previousEntries: string | null;
 }
 
-const CHANGES = `SELECT l.revision, l.resource, l.namespace, l.name, l.previous, l.deleted, l.entries, l.text,
-  p.entries AS previousEntries FROM log l LEFT JOIN log p ON p.revision = l.previous WHERE l.revision > ?`;
+const CHANGE = `SELECT l.revision, l.resource, l.namespace, l.name, l.previous, l.deleted, l.entries, l.text,
+  p.entries AS previousEntries FROM log l LEFT JOIN log p ON p.revision = l.previous`;
+const CHANGES = `${CHANGE} WHERE l.revision > ?`;
 
 function changeRows(
   sql: Sql,
@@ -289,6 +290,11 @@ function changeOf(row: ChangeRow): Change {
 export function textBefore(sql: Sql, revision: number): string | undefined {
   const query = 'SELECT p.text FROM log l CROSS JOIN log p ON p.revision = l.previous WHERE l.revision = ?';
   return sql.all<{ text: string }>(query, revision)[0]?.text;
+}
+
+export function changeAt(sql: Sql, revision: number): Change | undefined {
+  const [row] = sql.all<ChangeRow>(`${CHANGE} WHERE l.revision = ?`, revision);
+  return row === undefined ? undefined : changeOf(row);
 }
 
 export function* changesAfter(

@@ -12,6 +12,7 @@
 import { expired, resourceVersionTooLarge, tooLarge } from '../../shared/errors.ts';
 import { formatEntries, normaliseEntries, parseEntries, writeIndex } from './entries.ts';
 import {
+  changeAt,
   changesAfter,
   compactTo,
   countObjects,
@@ -124,6 +125,10 @@ export class SqliteStore implements Store {
     if (revision > newest) throw resourceVersionTooLarge(revision, newest);
     if (revision < compacted) throw expired(`too old resource version: ${revision} (${compacted})`);
     return { [Symbol.iterator]: () => changesAfter(this.#sql, revision, filter) };
+  }
+
+  changeAt(revision: number): Change | undefined {
+    return changeAt(this.#sql, revision);
   }
 
   textBefore(revision: number): string | undefined {
@@ -245,6 +250,7 @@ export class SqliteStore implements Store {
       list: (query) => store.list(query),
       count: (query) => store.count(query),
       changesSince: (revision, filter) => store.changesSince(revision, filter),
+      changeAt: (revision) => store.changeAt(revision),
       textBefore: (revision) => store.textBefore(revision),
       put: (key, entries, serialise, expected) => store.#put(opened(), key, entries, serialise, expected),
       delete: (key, serialise, expected) => store.#delete(opened(), key, serialise, expected),

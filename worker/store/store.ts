@@ -84,6 +84,8 @@ export interface Reader {
   list(query: ListQuery): ListPage;
   count(query: Omit<ListQuery, 'after' | 'limit' | 'atRevision'>): number;
   changesSince(revision: number, filter?: { resource?: ResourceName; namespace?: string }): Iterable<Change>;
+  /** The change of this revision; undefined when there was none, or when it is compacted. */
+  changeAt(revision: number): Change | undefined;
   /** The text that the change of this revision superseded; undefined when there was none, or when it is compacted. */
   textBefore(revision: number): string | undefined;
 }

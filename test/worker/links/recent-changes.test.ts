@@ -112,7 +112,10 @@ test('many that resume at once read history once, not once each', () => {
   let read = 0;
   const counting = new Proxy<Reader>(store, {
     get(target, property) {
-      if (property !== 'changesSince') return Reflect.get(target, property, target);
+      if (property !== 'changesSince') {
+        const member: unknown = Reflect.get(target, property, target);
+        return typeof member === 'function' ? member.bind(target) : member;
+      }
       return function* (revision: number) {
         for (const change of store.changesSince(revision)) {
           read += 1;
@@ -123,8 +126,7 @@ test('many that resume at once read history once, not once each', () => {
   });
   const recent = new RecentChanges(counting);
   const first = store.revision - 200;
-  let relevant = 0;
   // The worst order: each asks for a little more than the one before.
-  for (let revision = first + 99; revision >= first; revision -= 1) relevant += recent.since(revision, 'nobody').length;
-  expect(read - relevant).toBeLessThan(4 * 200);
+  for (let revision = first + 99; revision >= first; revision -= 1) recent.since(revision, 'nobody');
+  expect(read).toBeLessThan(4 * 200);
 });
