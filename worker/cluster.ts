@@ -7,7 +7,7 @@ import { SERVICES } from '../shared/api/core.ts';
 import { DEFAULTS } from '../shared/defaults.ts';
 import { notFound, StatusError, unauthorized } from '../shared/errors.ts';
 import { type ControlPlane, createControlPlane } from './control-plane.ts';
-import { type CertificateAuthority, createCertificateAuthority } from './controllers/certificate-authority.ts';
+import { configuredAuthority } from './controllers/certificate-authority.ts';
 import { deliver, NO_HOOK } from './controllers/hook-delivery.ts';
 import { createHookInbox } from './controllers/hook-inbox.ts';
 import { createNodeLife } from './controllers/node-life.ts';
@@ -15,7 +15,6 @@ import { createNodeRounds, type NodeRounds } from './controllers/node-rounds.ts'
 import type { Liveness } from './controllers/surroundings.ts';
 import type { Env } from './env.ts';
 import { trustOf } from './http/authentication.ts';
-import { authorize, forbiddenError } from './http/authorization.ts';
 import type { BackupParts } from './http/backups.ts';
 import { bootstrapUser } from './http/bootstrap-tokens.ts';
 import { answerClusterRequest, type ClusterParts } from './http/cluster-routes.ts';
@@ -23,6 +22,7 @@ import { GroupCommit } from './http/group-commit.ts';
 import { impersonate } from './http/impersonation.ts';
 import { assetDescriptions } from './http/openapi-descriptions.ts';
 import { armRewind, recallRewind, rememberRewind } from './http/rewind.ts';
+import { requireRight } from './http/rights.ts';
 import { whyTokenEnded } from './http/token-status.ts';
 import { askWebhooks } from './http/webhook-calls.ts';
 import { KeyspaceWatches } from './links/keyspace-watches.ts';
@@ -149,9 +149,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
         name,
         path: '',
       };
-      if (whyTokenEnded(user, plane.store, Date.now()) !== undefined) throw unauthorized();
-      const { allowed, reason } = authorize(attributes, plane.store);
-      if (!allowed) throw forbiddenError(attributes, reason);
+      requireRight(attributes, plane.store);
       return plane.registry.asSystem((objects) => locatePod(objects, asked));
     });
   }
@@ -163,9 +161,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     const { plane } = this.#compose();
     return outcomeOf(() => {
       const attributes = { ...asked, user, isResource: true, group: '', subresource: 'proxy', path: '' };
-      if (whyTokenEnded(user, plane.store, Date.now()) !== undefined) throw unauthorized();
-      const { allowed, reason } = authorize(attributes, plane.store);
-      if (!allowed) throw forbiddenError(attributes, reason);
+      requireRight(attributes, plane.store);
       return plane.registry.asSystem((objects) => locateProxy(objects, asked));
     });
   }
@@ -174,9 +170,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     const { plane } = this.#compose();
     return outcomeOf(() => {
       const attributes = { ...asked, user, isResource: true, group: 'metrics.k8s.io', subresource: '', path: '' };
-      if (whyTokenEnded(user, plane.store, Date.now()) !== undefined) throw unauthorized();
-      const { allowed, reason } = authorize(attributes, plane.store);
-      if (!allowed) throw forbiddenError(attributes, reason);
+      requireRight(attributes, plane.store);
       return plane.registry.asSystem((objects) => locateUsage(objects, asked));
     });
   }
@@ -254,7 +248,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
         apiUrl: name === DEFAULTS.clusterName ? env.API_URL : `${env.API_URL}/clusters/${name}`,
         apiAddress: env.API_ADDRESS,
         caCertificate: env.CA_CERTIFICATE,
-        authority: () => authorityOf(env),
+        authority: () => configuredAuthority(env.CA_CERTIFICATE, env.CA_KEY),
       },
       liveness,
       log,
@@ -407,16 +401,6 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     this.#alarmMs = dueMs;
     await this.ctx.storage.setAlarm(dueMs);
   }
-}
-
-/** Made when a certificate is asked for, which is rare. */
-function authorityOf({ CA_CERTIFICATE: certificate, CA_KEY: key }: Env): CertificateAuthority | undefined {
-  if (!certificate || !key) return undefined;
-  return createCertificateAuthority(
-    certificate,
-    key,
-    () => (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32,
-  );
 }
 
 function anyOf<T>(items: Iterable<T>, matches: (item: T) => boolean): T | undefined {

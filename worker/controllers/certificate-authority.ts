@@ -23,6 +23,16 @@ export interface CertificateAuthority {
   ): string;
 }
 
+/** That of the configuration, made when a certificate is asked for, which is rare; undefined: there is none. */
+export function configuredAuthority(certificatePem?: string, keyPem?: string): CertificateAuthority | undefined {
+  if (!certificatePem || !keyPem) return undefined;
+  return createCertificateAuthority(
+    certificatePem,
+    keyPem,
+    () => (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32,
+  );
+}
+
 /** @param random in [0, 1). @throws Error for what is no certificate, or no key. */
 export function createCertificateAuthority(
   certificatePem: string,
