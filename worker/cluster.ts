@@ -67,6 +67,8 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
   #alarmMs: number | null = null;
   /** How many transactions there had been when a turn last ended properly; none yet. */
   #endedAt = -1;
+  /** The newest revision that this instance wrote. */
+  #writtenRevision = 0;
   /** The revision at which history was last looked through, as far as this instance knows. */
   #compactedAt = 0;
   /** History stays until then, for a backup that is being read. */
@@ -309,6 +311,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     });
     const keyspace = new KeyspaceWatches({ sockets: ctx, rpc: plane.keyspace });
     store.onCommit((changes) => {
+      this.#writtenRevision = changes.at(-1)?.revision ?? this.#writtenRevision;
       watches.publish(changes);
       minions.publish(changes);
     });
@@ -365,6 +368,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     this.#parts?.sql.close();
     this.#parts = undefined;
     this.#endedAt = -1;
+    this.#writtenRevision = 0;
     this.#compactedAt = 0;
     this.ctx.storage.kv.put(CONNECTED_KEY, MANY_MINIONS);
     for (const socket of this.ctx.getWebSockets()) {
@@ -390,7 +394,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     // A turn that only read leaves nothing to see to.
     if (transactions === this.#endedAt) return;
     this.#endedAt = transactions;
-    const { revision } = plane.store;
+    const revision = this.#writtenRevision;
     if (revision - this.#compactedAt >= COMPACTION.stepRevisions && Date.now() >= this.#heldUntilMs) {
       this.#compactedAt = revision;
       compactHistory(plane.store, Date.now());

@@ -149,6 +149,32 @@ export function storeContract(open: () => Promise<StoreHarness>): void {
     });
   });
 
+  withStore('a write that follows a read of the same object finds it as it is then', async ({ use }) => {
+    await use((store) => {
+      put(store, keyOf('a'), [label('app', 'first')]);
+      const read = (transaction: Transaction) => transaction.get(keyOf('a'))?.revision;
+      store.transact((transaction) => {
+        expect(read(transaction)).toBe(2);
+        // Read again while it is written.
+        const reading = (revision: number) => `${text(revision)}${' '.repeat(read(transaction) ?? 0)}`;
+        transaction.put(keyOf('a'), [label('app', 'second')], reading, 2);
+        expect(mismatchOf(() => transaction.put(keyOf('a'), [], text, 2))).toBe(3);
+        expect(() =>
+          store.transact((nested) => {
+            nested.put(keyOf('a'), [label('app', 'third')], text, 3);
+            expect(read(nested)).toBe(4);
+            throw new Error('no');
+          }),
+        ).toThrow('no');
+        transaction.put(keyOf('a'), [label('app', 'last')], text, 3);
+      });
+      const having = (value: string) => names(store, { resource: 'pods', having: [label('app', value)] });
+      expect(['first', 'second', 'third', 'last'].map(having)).toEqual([[], [], [], ['a']]);
+      const [change] = [...store.changesSince(3)];
+      expect(change?.previousEntries).toEqual([label('app', 'second')]);
+    });
+  });
+
   withStore(
     'a nested transaction that throws undoes only itself, and its revisions are given again',
     async ({ use }) => {

@@ -117,6 +117,12 @@ export function usageOf(identity: Pick<Identity, 'group' | 'resource'>, object: 
   return { [`count/${name}`]: '1', ...(OLD_COUNTS.has(name) ? { [name]: '1' } : {}) };
 }
 
+const MEASURED = new Set(['pods', 'services', 'persistentvolumeclaims']);
+
+/** Whether a quota looks into the objects. Of the others only the number counts, which an update does not change. */
+export const isMeasured = (identity: Pick<Identity, 'group' | 'resource'>): boolean =>
+  MEASURED.has(groupResourceOf(identity));
+
 /** The resources whose objects a quota of these names has to count. */
 export function countedResources(names: readonly string[]): string[] {
   const counted = names.map((name) => {

@@ -8,7 +8,16 @@ import type { KubeObject } from '../../shared/api/meta.ts';
 import { forbidden } from '../../shared/errors.ts';
 import { compareQuantities } from '../../shared/quantity.ts';
 import { type Admission, type AdmissionPlugin, isResize } from './plugin.ts';
-import { addAll, inScope, onlyNames, type Quantities, subtractAll, totalUsage, usageOf } from './quota-usage.ts';
+import {
+  addAll,
+  inScope,
+  isMeasured,
+  onlyNames,
+  type Quantities,
+  subtractAll,
+  totalUsage,
+  usageOf,
+} from './quota-usage.ts';
 
 /** Names that every container must say something about once a quota bounds them. */
 const REQUIRED = ['cpu', 'memory', 'requests.cpu', 'requests.memory', 'limits.cpu', 'limits.memory'];
@@ -77,6 +86,7 @@ export const resourceQuota: AdmissionPlugin = {
     const { operation, subresource, namespace, draft, definition, reader } = admission;
     if (operation === 'DELETE' || namespace === '' || draft === undefined) return;
     if (subresource !== '' && !isResize(admission)) return;
+    if (operation === 'UPDATE' && !isMeasured(definition.identity)) return;
     // Kubernetes: Events are never counted, or a namespace at its quota could not say so.
     if (definition.identity.kind === 'Event') return;
     for (const quota of reader.list('resourcequotas', { namespace }) as ResourceQuota[]) book(admission, quota, draft);

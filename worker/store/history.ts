@@ -38,6 +38,23 @@ export function getObject(sql: Sql, key: ObjectKey): StoredObject | undefined {
   return { resource: key.resource, namespace: key.namespace, name: key.name, revision: row.revision, text: row.text };
 }
 
+/** An object as a write finds it. */
+export interface Current {
+  revision: number;
+  text: string;
+  entries: string;
+}
+
+export function currentOf(sql: Sql, key: ObjectKey): Current | undefined {
+  return sql.all<Current>(
+    `SELECT l.revision, l.text, l.entries FROM objects o CROSS JOIN log l ON l.revision = o.revision
+     WHERE o.resource = ? AND o.namespace = ? AND o.name = ?`,
+    key.resource,
+    key.namespace,
+    key.name,
+  )[0];
+}
+
 // ---- Lists --------------------------------------------------------------------------------------------------------
 
 interface Row extends PlaceInOrder {
@@ -196,7 +213,7 @@ function* itemsOf(sql: Sql, query: ListQuery, pastRevision: number | undefined):
 export function listObjects(sql: Sql, query: ListQuery, now: number): ListPage {
   const revision = query.atRevision ?? now;
   if (revision > now) throw resourceVersionTooLarge(revision, now);
-  if (revision < positionOf(sql).compacted) {
+  if (revision < now && revision < positionOf(sql).compacted) {
     throw expired('The resourceVersion for the provided list is too old.');
   }
   const pastRevision = revision === now ? undefined : revision;

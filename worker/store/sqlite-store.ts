@@ -12,10 +12,12 @@
 import { expired, resourceVersionTooLarge, tooLarge } from '../../shared/errors.ts';
 import { formatEntries, normaliseEntries, parseEntries, writeIndex } from './entries.ts';
 import {
+  type Current,
   changeAt,
   changesAfter,
   compactTo,
   countObjects,
+  currentOf,
   getObject,
   listObjects,
   positionOf,
@@ -52,6 +54,8 @@ type Listener = (changes: readonly Change[]) => void;
 
 interface OpenTransaction {
   transaction: Transaction;
+  /** What was read last and not written since: a write mostly follows its own read. */
+  read: { key: ObjectKey; current: Current } | undefined;
   nowMs: number;
   revision: number;
   changes: Change[];
@@ -60,14 +64,12 @@ interface OpenTransaction {
   writing: boolean;
 }
 
-interface Current {
-  revision: number;
-  entries: string;
-}
-
 const DEFAULT_COMPACTION_ROWS = 1000;
 /** Cloudflare refuses a row of more than 2 MB, and the entries share the object's. */
 const MAX_ENTRIES_BYTES = 262_144;
+
+const isSameKey = (a: ObjectKey, b: ObjectKey): boolean =>
+  a.name === b.name && a.namespace === b.namespace && a.resource === b.resource;
 
 /** Measures only what could be too long: a code unit is at most three bytes. */
 function isLonger(text: string, maxBytes: number): boolean {
@@ -172,6 +174,7 @@ export class SqliteStore implements Store {
   #outermost<T>(body: (transaction: Transaction) => T): T {
     const open: OpenTransaction = {
       transaction: this.#transaction(),
+      read: undefined,
       nowMs: this.#clock(),
       revision: positionOf(this.#sql).revision,
       changes: [],
@@ -207,6 +210,7 @@ export class SqliteStore implements Store {
     try {
       return this.#sql.transaction(() => this.#run(open, body));
     } catch (error) {
+      open.read = undefined;
       open.revision = revision;
       open.writing = writing;
       open.changes.length = changes;
@@ -246,7 +250,7 @@ export class SqliteStore implements Store {
       get nowMs() {
         return opened().nowMs;
       },
-      get: (key) => store.get(key),
+      get: (key) => store.#get(opened(), key),
       list: (query) => store.list(query),
       count: (query) => store.count(query),
       changesSince: (revision, filter) => store.changesSince(revision, filter),
@@ -285,7 +289,7 @@ export class SqliteStore implements Store {
     serialise: (revision: number) => string,
     expected: number | undefined,
   ): StoredObject {
-    const current = this.#current(key);
+    const current = this.#current(open, key);
     this.#expect(key, current, expected);
     const after = normaliseEntries(entries);
     const before = current === undefined ? undefined : parseEntries(current.entries);
@@ -315,7 +319,7 @@ export class SqliteStore implements Store {
     serialise: (revision: number) => string,
     expected: number | undefined,
   ): StoredObject {
-    const current = this.#current(key);
+    const current = this.#current(open, key);
     this.#expect(key, current, expected);
     if (current === undefined) throw new RevisionMismatch(key, 0);
     const before = parseEntries(current.entries);
@@ -333,14 +337,18 @@ export class SqliteStore implements Store {
     return this.#changed(open, key, revision, text, 'DELETED', before, before);
   }
 
-  #current(key: ObjectKey): Current | undefined {
-    return this.#sql.all<Current>(
-      `SELECT l.revision, l.entries FROM objects o CROSS JOIN log l ON l.revision = o.revision
-       WHERE o.resource = ? AND o.namespace = ? AND o.name = ?`,
-      key.resource,
-      key.namespace,
-      key.name,
-    )[0];
+  #get(open: OpenTransaction, key: ObjectKey): StoredObject | undefined {
+    const current = currentOf(this.#sql, key);
+    open.read = current && { key, current };
+    if (current === undefined) return undefined;
+    const { resource, namespace, name } = key;
+    return { resource, namespace, name, revision: current.revision, text: current.text };
+  }
+
+  /** What a write is about to replace. */
+  #current(open: OpenTransaction, key: ObjectKey): Current | undefined {
+    const { read } = open;
+    return read !== undefined && isSameKey(read.key, key) ? read.current : currentOf(this.#sql, key);
   }
 
   #expect(key: ObjectKey, current: Current | undefined, expected: number | undefined): void {
@@ -393,6 +401,7 @@ export class SqliteStore implements Store {
   ): StoredObject {
     const { resource, namespace, name } = key;
     open.revision = revision;
+    open.read = undefined;
     open.changes.push({ type, resource, namespace, name, revision, text, entries, previousEntries });
     return { resource, namespace, name, revision, text };
   }

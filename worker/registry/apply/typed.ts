@@ -116,8 +116,11 @@ export function compare(type: TypeOf, before: Json | undefined, after: Json | un
   const modified: [string, FieldSet][] = [];
   const removed: [string, FieldSet][] = [];
   for (const element of new Set([...old.parts.keys(), ...fresh.parts.keys()])) {
-    const partType = (fresh.parts.has(element) ? fresh : old).typeAt(element).type;
-    const parts = compare(partType, old.parts.get(element), fresh.parts.get(element));
+    const [oldPart, freshPart] = [old.parts.get(element), fresh.parts.get(element)];
+    // Here already, for the type of a part is to be looked up.
+    if (oldPart !== undefined && freshPart !== undefined && sameJson(oldPart, freshPart)) continue;
+    const partType = (freshPart === undefined ? old : fresh).typeAt(element).type;
+    const parts = compare(partType, oldPart, freshPart);
     added.push([element, parts.added]);
     modified.push([element, parts.modified]);
     removed.push([element, parts.removed]);
