@@ -95,7 +95,14 @@ function compareReads(random: SeededRandom, store: Store, model: StoreModel): vo
   expect(store.get(key)?.revision).toBe(currentOf(model, key)?.revision);
   const query = randomQuery(random, model);
   expect([...store.list(query).items], JSON.stringify(query)).toEqual(list(model, query));
-  const { after: _, limit: __, atRevision: ___, ...counted } = query;
+  const { limit: _, ...unlimited } = query;
+  const texts = store.texts(unlimited).next() ?? new Uint8Array();
+  expect(new TextDecoder().decode(texts), JSON.stringify(unlimited)).toBe(
+    list(model, unlimited)
+      .map(({ text }) => `,${text}`)
+      .join(''),
+  );
+  const { after: __, atRevision: ___, ...counted } = unlimited;
   expect(store.count(counted)).toBe(list(model, counted).length);
   const since = model.compacted + random.below(model.revision - model.compacted + 1);
   const resource = random.pick(RESOURCES);

@@ -3,7 +3,7 @@
  * answers, so they are well whenever it does. Nothing of it is stored.
  */
 import type { ComponentStatus } from '../../shared/api/core.ts';
-import type { Reader, StoredObject } from '../store/store.ts';
+import type { ListQuery, Reader, StoredObject } from '../store/store.ts';
 import { type Exchange, formOf, LIST_FORMS, methodRefused, TABLE_FORMS } from './exchange.ts';
 import { parseListOptions } from './list-options.ts';
 import { getObject, listObjects } from './lists.ts';
@@ -24,14 +24,23 @@ function componentOf(name: string): StoredObject {
 /** The store as it would be if components were stored in it. */
 function withComponents(reader: Reader): Reader {
   const { revision, compactedRevision, epoch } = reader;
+  const after = (place: ListQuery['after']) =>
+    COMPONENTS.filter((name) => place === undefined || name > place.name).map(componentOf);
   return {
     revision,
     compactedRevision,
     epoch,
     get: ({ name }) => (COMPONENTS.includes(name) ? componentOf(name) : undefined),
-    list: ({ after }) => ({
+    list: (query) => ({ revision, items: after(query.after) }),
+    texts: (query) => ({
       revision,
-      items: COMPONENTS.filter((name) => after === undefined || name > after.name).map(componentOf),
+      ended: true,
+      next: () =>
+        new TextEncoder().encode(
+          after(query.after)
+            .map(({ text }) => `,${text}`)
+            .join(''),
+        ),
     }),
     count: () => COMPONENTS.length,
     changesSince: () => [],

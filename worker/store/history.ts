@@ -64,17 +64,17 @@ interface Row extends PlaceInOrder {
   text?: string;
 }
 
-const FROM_OBJECTS = 'FROM objects k CROSS JOIN log l ON l.revision = k.revision WHERE k.resource = ?';
-const FROM_ENTRIES = `FROM entries k
+export const FROM_OBJECTS = 'FROM objects k CROSS JOIN log l ON l.revision = k.revision WHERE k.resource = ?';
+export const FROM_ENTRIES = `FROM entries k
   CROSS JOIN objects o ON o.resource = k.resource AND o.namespace = k.namespace AND o.name = k.name
   CROSS JOIN log l ON l.revision = o.revision WHERE k.resource = ? AND k.entry = ? AND k.value = ?`;
-const EVERYWHERE = 'AND (k.namespace, k.name) > (?, ?) ORDER BY k.namespace, k.name';
-const ONE_NAMESPACE = 'AND k.namespace = ? AND k.name > ? ORDER BY k.name';
+export const EVERYWHERE = 'AND (k.namespace, k.name) > (?, ?) ORDER BY k.namespace, k.name';
+export const ONE_NAMESPACE = 'AND k.namespace = ? AND k.name > ? ORDER BY k.name';
 const WHOLE = 'SELECT k.namespace, k.name, l.revision, l.entries, l.text';
 const ENTRIES_ONLY = 'SELECT k.namespace, k.name, l.revision, l.entries';
 
 /** '' sorts before every name, so it starts at the beginning. */
-function startOf(query: ListQuery): PlaceInOrder | undefined {
+export function startOf(query: ListQuery): PlaceInOrder | undefined {
   const start = { namespace: query.namespace ?? '', name: '' };
   if (query.after === undefined) return start;
   if (query.namespace === undefined) return query.after;
@@ -90,7 +90,7 @@ const PROBE_GROWTH = 4;
  * The indexed entry that leads to the fewest objects. With a choice, all are counted up to a limit that grows until one
  * stays below it: the cost is a few times the smallest.
  */
-function drivingEntry(sql: Sql, query: ListQuery): IndexEntry | undefined {
+export function drivingEntry(sql: Sql, query: ListQuery): IndexEntry | undefined {
   const indexed = (query.having ?? []).filter((entry) => isIndexed(entry.index));
   if (indexed.length < 2) return indexed[0];
   for (let limit = FIRST_PROBE_ROWS; ; limit *= PROBE_GROWTH) {
@@ -129,9 +129,11 @@ function liveRows(
   );
 }
 
-/** For each key changed after `revision`: the version it had then, 0 for none. */
-function versionsAt(sql: Sql, query: ListQuery, revision: number): Map<string, PlaceInOrder & { version: number }> {
-  const versions = new Map<string, PlaceInOrder & { version: number }>();
+/** What keys were, that have changed since: by `namespace\0name`, the version that each had, 0 for none. */
+export type Versions = Map<string, PlaceInOrder & { version: number }>;
+
+/** Adds to `versions` what each key had at `revision`, for those that changed after it and were not there yet. */
+export function noteVersions(sql: Sql, query: ListQuery, revision: number, versions: Versions): Versions {
   const changed = sql.each<PlaceInOrder & { previous: number }>(
     'SELECT namespace, name, previous FROM log WHERE revision > ? AND resource = ? ORDER BY revision',
     revision,
@@ -152,9 +154,8 @@ function* rowsAt(
   start: PlaceInOrder,
   columns: string,
   driving: IndexEntry | undefined,
-  revision: number,
+  versions: Versions,
 ): Generator<Row> {
-  const versions = versionsAt(sql, query, revision);
   const old = [...versions.values()]
     .filter((each) => each.version > 0 && comparePlaces(each, start) > 0)
     .sort(comparePlaces);
@@ -184,19 +185,24 @@ function textOf(sql: Sql, revision: number): string {
   return row.text;
 }
 
-function* itemsOf(sql: Sql, query: ListQuery, pastRevision: number | undefined): Generator<StoredObject> {
+/** @param versions of what changed since, for a look at the past. */
+export function* itemsOf(
+  sql: Sql,
+  query: ListQuery,
+  driving: IndexEntry | undefined,
+  versions: Versions | undefined,
+): Generator<StoredObject> {
   const start = startOf(query);
   if (start === undefined || (query.limit !== undefined && query.limit <= 0)) return;
   const { matches } = query;
-  const driving = drivingEntry(sql, query);
   // What drives the index needs no second look, but old versions did not come from it.
-  const having = (query.having ?? []).filter((entry) => pastRevision !== undefined || entry !== driving);
+  const having = (query.having ?? []).filter((entry) => versions !== undefined || entry !== driving);
   const selective = matches !== undefined || having.length > 0;
   const columns = selective ? ENTRIES_ONLY : WHOLE;
   const rows =
-    pastRevision === undefined
+    versions === undefined
       ? liveRows(sql, query, start, columns, driving)
-      : rowsAt(sql, query, start, columns, driving, pastRevision);
+      : rowsAt(sql, query, start, columns, driving, versions);
   let left = query.limit ?? Number.POSITIVE_INFINITY;
   for (const row of rows) {
     if (selective) {
@@ -210,14 +216,21 @@ function* itemsOf(sql: Sql, query: ListQuery, pastRevision: number | undefined):
   }
 }
 
+/** @throws StatusError 504 for a revision that is still to come, 410 for one that is compacted. */
+export function requireReadable(revision: number, now: number, compacted: number): void {
+  if (revision > now) throw resourceVersionTooLarge(revision, now);
+  if (revision < compacted) throw expired('The resourceVersion for the provided list is too old.');
+}
+
 export function listObjects(sql: Sql, query: ListQuery, now: number): ListPage {
   const revision = query.atRevision ?? now;
-  if (revision > now) throw resourceVersionTooLarge(revision, now);
-  if (revision < now && revision < positionOf(sql).compacted) {
-    throw expired('The resourceVersion for the provided list is too old.');
-  }
-  const pastRevision = revision === now ? undefined : revision;
-  return { revision, items: { [Symbol.iterator]: () => itemsOf(sql, query, pastRevision) } };
+  // The newest is always there: no need to look.
+  if (revision !== now) requireReadable(revision, now, positionOf(sql).compacted);
+  const items = () => {
+    const versions = revision === now ? undefined : noteVersions(sql, query, revision, new Map());
+    return itemsOf(sql, query, drivingEntry(sql, query), versions);
+  };
+  return { revision, items: { [Symbol.iterator]: items } };
 }
 
 export function countObjects(sql: Sql, query: Omit<ListQuery, 'after' | 'limit' | 'atRevision'>): number {

@@ -38,9 +38,11 @@ import {
   type Store,
   type StoredObject,
   type Synchronous,
+  type TextList,
   type Transaction,
   type WorkItem,
 } from './store.ts';
+import { SqliteTextList } from './text-list.ts';
 import { WorkTable } from './work-table.ts';
 
 export interface SqliteStoreOptions {
@@ -116,6 +118,10 @@ export class SqliteStore implements Store {
 
   list(query: ListQuery): ListPage {
     return listObjects(this.#sql, query, this.revision);
+  }
+
+  texts(query: Omit<ListQuery, 'limit'>): TextList {
+    return new SqliteTextList(this.#sql, query, this.revision);
   }
 
   count(query: Omit<ListQuery, 'after' | 'limit' | 'atRevision'>): number {
@@ -252,6 +258,7 @@ export class SqliteStore implements Store {
       },
       get: (key) => store.#get(opened(), key),
       list: (query) => store.list(query),
+      texts: (query) => store.texts(query),
       count: (query) => store.count(query),
       changesSince: (revision, filter) => store.changesSince(revision, filter),
       changeAt: (revision) => store.changeAt(revision),

@@ -65,6 +65,18 @@ export interface ListPage {
   items: Iterable<StoredObject>;
 }
 
+/** A list's texts on their way out, all of one revision. Unlike a page it may be kept between turns. */
+export interface TextList {
+  readonly revision: number;
+  /** Nothing follows; it may be known only after `next` found nothing. */
+  readonly ended: boolean;
+  /**
+   * The next texts in key order, a comma before each, in UTF-8: about 256 KiB of them, one at least; undefined at the end. The
+   * buffer is the caller's. @throws StatusError 410 Expired when the list's revision has been compacted meanwhile.
+   */
+  next(): Uint8Array | undefined;
+}
+
 export interface WorkItem {
   queue: string;
   key: string;
@@ -82,6 +94,8 @@ export interface Reader {
   readonly epoch: string;
   get(key: ObjectKey): StoredObject | undefined;
   list(query: ListQuery): ListPage;
+  /** What `list` finds, for who wants the texts alone. */
+  texts(query: Omit<ListQuery, 'limit'>): TextList;
   count(query: Omit<ListQuery, 'after' | 'limit' | 'atRevision'>): number;
   changesSince(revision: number, filter?: { resource?: ResourceName; namespace?: string }): Iterable<Change>;
   /** The change of this revision; undefined when there was none, or when it is compacted. */

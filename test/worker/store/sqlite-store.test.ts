@@ -6,6 +6,7 @@ import { describe } from 'vitest';
 import { SqliteStore } from '../../../worker/store/sqlite-store.ts';
 import { type StoreHarness, storeContract } from '../../contracts/store.ts';
 import { storeProperties } from '../../contracts/store-properties.ts';
+import { storeTexts } from '../../contracts/store-texts.ts';
 import { type NodeSql, nodeSql } from '../../support/node-sql.ts';
 import { newSeed } from '../../support/seeded-random.ts';
 
@@ -55,4 +56,5 @@ async function openHarness(): Promise<StoreHarness> {
 describe('the store on node:sqlite', () => {
   storeContract(openHarness);
   for (const seed of [1, 2, newSeed(process.env)]) storeProperties(openHarness, seed);
+  for (const seed of [1, 2, newSeed(process.env)]) storeTexts(openHarness, seed);
 });

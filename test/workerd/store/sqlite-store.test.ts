@@ -6,6 +6,7 @@ import type { Sql } from '../../../worker/store/sql.ts';
 import { SqliteStore } from '../../../worker/store/sqlite-store.ts';
 import { type StoreHarness, storeContract } from '../../contracts/store.ts';
 import { storeProperties } from '../../contracts/store-properties.ts';
+import { storeTexts } from '../../contracts/store-texts.ts';
 import { newSeed } from '../../support/seeded-random.ts';
 import { bareObject } from '../support/bare-object.ts';
 
@@ -60,4 +61,5 @@ async function openHarness(): Promise<StoreHarness> {
 describe('the store inside workerd', () => {
   storeContract(openHarness);
   for (const seed of [1, newSeed({})]) storeProperties(openHarness, seed, 20);
+  for (const seed of [1, newSeed({})]) storeTexts(openHarness, seed);
 });
