@@ -6,6 +6,12 @@ test('parts larger than the buffer arrive whole, characters of several bytes inc
   expect(await new Response(streamOf(parts.values())).text()).toBe(parts.join(''));
 });
 
+test('bytes arrive among the texts, and are freed when they were taken', async () => {
+  const bytes = new TextEncoder().encode('"é",');
+  expect(await new Response(streamOf(['[', bytes, '"x"]'].values())).text()).toBe('["é","x"]');
+  expect(bytes.byteLength).toBe(0);
+});
+
 test('a part is made when those before it were taken, and none for a client that has gone', async () => {
   let made = 0;
   const parts = function* () {

@@ -28,7 +28,7 @@ export function setApiHeaders(request: Headers, { headers }: Response, auditId =
 }
 
 /** Unknown ones a proxy or tool may cache otherwise. */
-const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-cache, private' };
+export const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-cache, private' };
 
 export const jsonText = (text: string, status = 200, headers: Record<string, string> = {}): Response =>
   new Response(text, { status, headers: { ...JSON_HEADERS, ...headers } });

@@ -12,8 +12,8 @@ import { parseSelection, type Selection } from '../registry/selection.ts';
 import { columnDefinitions, type IncludeObject, partialMetadata, tableOf, tableRow } from '../registry/table.ts';
 import type { ServedResource } from '../resources/catalog.ts';
 import type { JsonObject } from '../resources/definition.ts';
-import type { Reader, StoredObject } from '../store/store.ts';
-import { compressible, json, jsonText } from './answers.ts';
+import type { Reader, StoredObject, TextList } from '../store/store.ts';
+import { compressible, JSON_HEADERS, json, jsonText } from './answers.ts';
 import {
   type Continuation,
   expiredContinue,
@@ -23,7 +23,7 @@ import {
   parseResourceVersion,
 } from './list-options.ts';
 import type { AnswerForm } from './negotiation.ts';
-import { streamOf } from './text-stream.ts';
+import { type StreamPart, streamOf } from './text-stream.ts';
 import { yamlAnswer } from './yaml-answer.ts';
 
 /** Items of one turn; beyond, the answer is a stream. */
@@ -228,9 +228,12 @@ export function listObjects(
   const atRevision =
     from !== undefined ? (from.revision === -1 ? undefined : from.revision) : exact && asked > 0 ? asked : undefined;
   const found: Query = { resource: groupResourceOf(definition.identity), namespace, selection, atRevision };
+  const shape = shapeOf(parts, served, form, query);
+  if (options.limit === undefined && isAsStored(served, form, selection)) {
+    return ofTexts(reader, found, from, shape, form);
+  }
   const limit = options.limit ?? PAGE;
   const first = readFirst(parts, found, from, limit, definition.identity.namespaced);
-  const shape = shapeOf(parts, served, form, query);
   const revision = first.revision;
   const last = first.items.at(limit - 1);
   const more = first.items.length > limit;
@@ -256,14 +259,70 @@ export function listObjects(
 }
 
 function readFirst(parts: ReadParts, query: Query, from: Continuation | undefined, limit: number, namespaced: boolean) {
+  const one = from === undefined ? single(parts.reader, query, namespaced) : undefined;
+  if (one !== undefined) return { items: one, revision: parts.reader.revision };
+  return continued(from, () => page(parts.reader, query, from?.after, limit + 1));
+}
+
+function continued<T>(from: Continuation | undefined, read: () => T): T {
   try {
-    const one = from === undefined ? single(parts.reader, query, namespaced) : undefined;
-    if (one !== undefined) return { items: one, revision: parts.reader.revision };
-    return page(parts.reader, query, from?.after, limit + 1);
+    return read();
   } catch (error) {
     if (from !== undefined && error instanceof StatusError && error.code === 410) throw expiredContinue(from);
     throw error;
   }
+}
+
+/** Whether the answer is stored text and nothing else, and the store can say by itself what belongs to it. */
+const isAsStored = (served: ServedResource, form: AnswerForm, selection: Selection): boolean =>
+  form.as === '' &&
+  !form.pretty &&
+  !form.yaml &&
+  served.convert === undefined &&
+  served.definition.conversion === undefined &&
+  selection.matchesKey === undefined;
+
+/** The texts as SQLite joins them. The first bytes are made in this turn, so that what is refused is no broken stream. */
+function ofTexts(
+  reader: Reader,
+  query: Query,
+  from: Continuation | undefined,
+  shape: Shape,
+  form: AnswerForm,
+): Response {
+  const { selection, ...place } = query;
+  const { having, matches } = selection;
+  const [list, first] = continued(from, () => {
+    const list = reader.texts({ ...place, having, matches, after: from?.after });
+    return [list, list.next()] as const;
+  });
+  const head = shape.head({ resourceVersion: String(list.revision) });
+  if (list.ended || first === undefined) {
+    const body = joined([head, first?.subarray(1) ?? '', shape.tail]);
+    return compressible(new Response(body, { headers: JSON_HEADERS }), form, body.byteLength);
+  }
+  const stream = streamOf(textsAfter(list, head, first, shape.tail));
+  return compressible(new Response(stream, { headers: JSON_HEADERS }), form);
+}
+
+function* textsAfter(list: TextList, head: string, first: Uint8Array, tail: string): Generator<StreamPart> {
+  yield head;
+  // Without its comma.
+  yield first.subarray(1);
+  for (let texts = list.next(); texts !== undefined; texts = list.next()) yield texts;
+  yield tail;
+}
+
+function joined(parts: readonly StreamPart[]): Uint8Array {
+  const encoder = new TextEncoder();
+  const bytes = parts.map((part) => (typeof part === 'string' ? encoder.encode(part) : part));
+  const whole = new Uint8Array(bytes.reduce((sum, each) => sum + each.byteLength, 0));
+  let at = 0;
+  for (const each of bytes) {
+    whole.set(each, at);
+    at += each.byteLength;
+  }
+  return whole;
 }
 
 /** People read lists at a terminal; what they get may cost a parse. */
@@ -293,12 +352,11 @@ function streamed(
     return items.length === 0 ? undefined : `,${(await shown(items)).map(shape.item).join(',')}`;
   };
   if (form.pretty || form.yaml) return whole(next, shape.tail, form);
-  const headers = { 'content-type': 'application/json', 'cache-control': 'no-cache, private' };
   const parts = async function* () {
     for (let part = await next(); part !== undefined; part = await next()) yield part;
     yield shape.tail;
   };
-  return compressible(new Response(streamOf(parts()), { headers }), form);
+  return compressible(new Response(streamOf(parts()), { headers: JSON_HEADERS }), form);
 }
 
 async function whole(next: () => Promise<string | undefined>, tail: string, form: AnswerForm): Promise<Response> {

@@ -1,10 +1,15 @@
 /**
- * Text on its way to a client, part by part, each made when the last one has been taken. All of it goes through one buffer: a
- * buffer for each part would be garbage that the heap's size does not show, and the collector comes late for.
+ * Texts on their way to a client, part by part, each made when the last one has been taken. Nothing is left for the collector, which
+ * comes late for buffers, because the heap's size does not show them: strings go through one buffer, and bytes are freed when sent.
  */
 const BUFFER_BYTES = 256 * 1024;
 
-export function streamOf(parts: Iterator<string> | AsyncIterator<string>): ReadableStream<Uint8Array> {
+/** Bytes are given away with their whole buffer. */
+export type StreamPart = string | Uint8Array;
+
+type Parts = Iterator<StreamPart> | AsyncIterator<StreamPart>;
+
+export function streamOf(parts: Parts): ReadableStream<Uint8Array> {
   const { readable, writable } = new IdentityTransformStream();
   const writer = writable.getWriter();
   // A client that goes away ends it; there is nobody to tell.
@@ -12,13 +17,16 @@ export function streamOf(parts: Iterator<string> | AsyncIterator<string>): Reada
   return readable;
 }
 
-async function send(
-  parts: Iterator<string> | AsyncIterator<string>,
-  writer: WritableStreamDefaultWriter<Uint8Array>,
-): Promise<void> {
+async function send(parts: Parts, writer: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
   const encoder = new TextEncoder();
-  const buffer = new Uint8Array(BUFFER_BYTES);
+  let buffer: Uint8Array | undefined;
   for (let part = await parts.next(); part.done !== true; part = await parts.next()) {
+    if (typeof part.value !== 'string') {
+      await writer.write(part.value);
+      (part.value.buffer as ArrayBuffer).transfer(0);
+      continue;
+    }
+    buffer ??= new Uint8Array(BUFFER_BYTES);
     for (let rest = part.value; rest !== ''; ) {
       const { read, written } = encoder.encodeInto(rest, buffer);
       // Workers: it has been taken when this resolves, and not before.
