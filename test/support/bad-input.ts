@@ -74,7 +74,7 @@ const BODIES: BadRow[] = [
     { raw: 'a: [', headers: YAML },
     400,
     'BadRequest',
-    /error converting YAML to JSON/,
+    'the object provided is unrecognized (must be of type ConfigMap): yaml: line 1: unexpected end of the stream within a flow collection (613a205b)',
   ],
   [
     'protobuf without its envelope',

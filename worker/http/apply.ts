@@ -12,7 +12,8 @@ import type { JsonObject, SpecPart } from '../resources/definition.ts';
 import { checkFields } from '../resources/fields.ts';
 import { JsonSyntaxError, scanJson } from '../resources/json-scan.ts';
 import type { Schema } from '../resources/schemas.ts';
-import { parseYaml, YamlError } from '../resources/yaml.ts';
+import { parseYaml } from '../resources/yaml.ts';
+import { YamlError } from '../resources/yaml-error.ts';
 import { bodyOf, type Exchange, fresh, report, requireCreateRight, storedForm, writing } from './exchange.ts';
 import type { FieldValidation, WriteOptions } from './write-options.ts';
 

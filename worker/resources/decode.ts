@@ -9,7 +9,8 @@ import type { JsonObject } from './definition.ts';
 import { JsonSyntaxError, scanJson } from './json-scan.ts';
 import { decodeMessage, openEnvelope, ProtobufError } from './protobuf.ts';
 import { definition, type Schema, schemaOfKind } from './schemas.ts';
-import { parseYaml, YamlError } from './yaml.ts';
+import { parseYaml } from './yaml.ts';
+import { YamlError } from './yaml-error.ts';
 
 export const JSON_TYPE = 'application/json';
 export const YAML_TYPE = 'application/yaml';
@@ -155,9 +156,7 @@ export function decodeBody(bytes: Uint8Array, contentType: string | null, expect
     return typed(parsed, expected, bytes);
   } catch (error) {
     if (error instanceof ProtobufError) throw unrecognized(expected, error.message, bytes);
-    if (error instanceof YamlError) {
-      throw unrecognized(expected, `error converting YAML to JSON: ${error.message}`, bytes);
-    }
+    if (error instanceof YamlError) throw unrecognized(expected, error.message, bytes);
     if (error instanceof JsonSyntaxError) {
       throw unrecognized(expected, `couldn't get version/kind; json parse error: ${error.message}`, bytes);
     }

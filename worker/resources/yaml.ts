@@ -1,136 +1,118 @@
 /**
- * YAML bodies, read as the apiserver's reader does: YAML 1.1 words (yes, on), merge keys, no times, the first document.
- * Bounded: aliases, nesting and the size that aliases expand to. Duplicate keys are reported, not refused.
+ * YAML bodies, read as the apiserver's reader does: the first document, YAML 1.1 words (yes, on), merge keys, no times.
+ * Bounded before anything is built: lines, nodes, nesting, and what aliases expand to. Duplicate keys are reported, not
+ * refused. The parser is js-yaml's, as far as its events; what they mean is `yaml-compose.ts`.
  */
-import { isMap, isScalar, Lexer, LineCounter, parseDocument, visit } from 'yaml';
+import { type Event, parseEvents, YAMLException } from 'js-yaml';
+import { compose, MAX_DEPTH, tooDeep } from './yaml-compose.ts';
+import { YamlError } from './yaml-error.ts';
+import { loosened } from './yaml-flow.ts';
 
-export class YamlError extends Error {}
+/** Names, values, lists and maps: an object of 1.5 MB in lines as people write them has 80,000. */
+const MAX_NODES = 150_000;
+/** A list of nothing but dashes has lines and no nodes. */
+const MAX_LINES = 300_000;
 
-const MAX_ALIASES = 100;
-const MAX_DEPTH = 200;
-/** Values after aliases are written out; a real object of 1.5 MB has fewer. */
-const MAX_VALUES = 300_000;
-/** Kinds of scalar that YAML 1.1 knows and Kubernetes' reader does not. */
-const LEFT_OUT = /timestamp|binary|omap|pairs|set$/;
+/** Characters that may be read again after a place was mended; each time the text is read from its beginning. */
+const MAX_READ_AGAIN = 2 * 1024 * 1024;
 
-/** Names, values and signs: the parser takes up to 4 µs for each, and an object that blocks its cluster for a second is enough. */
-const MAX_TOKENS = 200_000;
+const tooLong = (what: string) => new YamlError(`document has more than ${what}; send it as JSON`);
 
-const isIndicator = (character: string | undefined): boolean =>
-  character === '-' || character === '?' || character === ':';
+/**
+ * How deep the parser may go, as a number that counts how often it is looked at: the parser does that at each node, and has
+ * no other bound for how many there may be.
+ */
+class NodeBudget {
+  #left = MAX_NODES;
 
-/** Nesting of the text as far as it costs: brackets, and sequences begun on one line. Cheap, before the parser recurses. */
-function checkDepth(text: string): void {
-  let depth = 0;
-  let quote = '';
-  let indicators = 0;
-  for (let at = 0; at < text.length; at++) {
-    const character = text[at];
-    if (quote !== '') {
-      if (character === '\\' && quote === '"') at++;
-      else if (character === quote || character === '\n') quote = '';
-    } else if (character === '"' || character === "'") quote = character;
-    else if (character === '[' || character === '{') depth++;
-    else if ((character === ']' || character === '}') && depth > 0) depth--;
-    if (isIndicator(character) && text[at + 1] === ' ') indicators++;
-    else if (character !== ' ') indicators = 0;
-    if (depth > MAX_DEPTH || indicators > MAX_DEPTH) throw new YamlError(`exceeded max depth of ${MAX_DEPTH}`);
+  valueOf(): number {
+    if (--this.#left < 0) throw tooLong(`${MAX_NODES} values`);
+    return MAX_DEPTH + 2;
   }
 }
 
-/** What the parser would have to look at, counted by its own reader, which builds nothing. */
-function checkTokens(text: string): void {
-  let tokens = 0;
-  for (const _ of new Lexer().lex(text)) {
-    tokens++;
-    if (tokens > MAX_TOKENS) throw new YamlError(`document has more than ${MAX_TOKENS} tokens; send it as JSON`);
+/** Of any kind of line end. */
+function checkLines(text: string): void {
+  let lines = 0;
+  for (const end of ['\n', '\r']) {
+    for (let at = text.indexOf(end); at !== -1; at = text.indexOf(end, at + 1)) {
+      if (end === '\r' && text[at + 1] === '\n') continue;
+      if (++lines > MAX_LINES) throw tooLong(`${MAX_LINES} lines`);
+    }
   }
 }
 
-/** Nesting by indentation. */
-function checkIndentation(text: string): void {
-  const open: number[] = [];
-  for (const [, spaces = ''] of text.matchAll(/^( *)[^ \n]/gm)) {
-    while ((open.at(-1) ?? -1) >= spaces.length) open.pop();
-    open.push(spaces.length);
-    if (open.length > MAX_DEPTH) throw new YamlError(`exceeded max depth of ${MAX_DEPTH}`);
+const MARKER = /(?:^|[\r\n])(?:---|\.\.\.)(?=[ \t\r\n]|$)/g;
+const CONTENT = /(?:^|[\r\n])[ \t]*[^\s#%]/;
+
+/** Up to the mark that ends it: what comes then is not looked at, as upstream. */
+function firstDocument(text: string): string {
+  MARKER.lastIndex = 0;
+  let isOpen = false;
+  for (let match = MARKER.exec(text); match !== null; match = MARKER.exec(text)) {
+    if (isOpen || CONTENT.test(text.slice(0, match.index))) return text.slice(0, match.index + 1);
+    if (match[0].endsWith('.')) throw new YamlError('yaml: did not find expected node content');
+    isOpen = true;
   }
+  return text;
 }
 
-/** A copy in which nothing is shared and nothing is too deep or too much. */
-function expand(value: unknown, budget: { left: number }, depth: number): unknown {
-  if (--budget.left < 0) throw new YamlError('document contains excessive aliasing');
-  if (depth > MAX_DEPTH) throw new YamlError(`exceeded max depth of ${MAX_DEPTH}`);
-  if (Array.isArray(value)) return value.map((each) => expand(each, budget, depth + 1));
-  if (typeof value === 'bigint') return Number(value);
-  if (typeof value !== 'object' || value === null) return Number.isNaN(value) ? null : value;
-  const copy: Record<string, unknown> = {};
-  for (const [key, each] of Object.entries(value)) {
-    Object.defineProperty(copy, key, {
-      value: expand(each, budget, depth + 1),
-      writable: true,
-      enumerable: true,
-      configurable: true,
-    });
-  }
-  return copy;
+/** Upstream's words, where the parser's reasons can be told from each other. */
+const REASONS: Record<string, string> = {
+  "expected ':' after a mapping key": "could not find expected ':'",
+  'can not read a block mapping entry; a multiline key may not be an implicit key': "could not find expected ':'",
+  'the stream contains non-printable characters': 'control characters are not allowed',
+  'null byte is not allowed in input': 'control characters are not allowed',
+  'expected valid JSON character': 'control characters are not allowed',
+  'a line break is expected': 'did not find expected comment or line break',
+  'unexpected end of the stream within a double quoted scalar': 'found unexpected end of stream',
+  'unexpected end of the stream within a single quoted scalar': 'found unexpected end of stream',
+  'bad indentation of a sequence entry': "did not find expected '-' indicator",
+  'tab characters must not be used in indentation': 'found character that cannot start any token',
+  'unknown escape sequence': 'found unknown escape character',
+  'bad indentation of a mapping entry': 'did not find expected key',
+};
+const MISPLACED = new Set([
+  'bad indentation of a mapping entry',
+  'end of the stream or a document separator is expected',
+]);
+const CANNOT_START = new Set(['@', '`', '%', '\t']);
+
+function refusal({ mark, reason }: YAMLException, text: string): YamlError {
+  if (reason.startsWith('nesting exceeded')) return tooDeep();
+  if (mark === undefined) return new YamlError(`yaml: ${reason}`);
+  const next = text[mark.position] ?? '';
+  const upstream = CANNOT_START.has(next)
+    ? 'found character that cannot start any token'
+    : next === ':' && MISPLACED.has(reason)
+      ? 'mapping values are not allowed in this context'
+      : REASONS[reason];
+  return new YamlError(`yaml: line ${mark.line + 1}: ${upstream ?? reason}`);
 }
 
-/** The parser makes an error of each sign that is out of place, and only the first is shown: their stacks cost the most. */
-function withoutStacks<T>(body: () => T): T {
-  const limits = Error as unknown as { stackTraceLimit: number };
-  const before = limits.stackTraceLimit;
-  limits.stackTraceLimit = 0;
-  try {
-    return body();
-  } finally {
-    limits.stackTraceLimit = before;
+/** With the text that they point into. @throws YamlError */
+function eventsOf(text: string): { read: string; events: Event[] } {
+  const budget = new NodeBudget() as unknown as number;
+  let left = MAX_READ_AGAIN;
+  for (let read = text; ; ) {
+    try {
+      return { read, events: parseEvents(read, { maxDepth: budget }) };
+    } catch (error) {
+      if (!(error instanceof YAMLException)) throw error;
+      const { mark, reason } = error;
+      const mended =
+        mark !== undefined && reason === 'deficient indentation' ? loosened(read, mark.position) : undefined;
+      left -= read.length;
+      if (mended === undefined || left < 0) throw refusal(error, read);
+      read = mended;
+    }
   }
 }
 
 /** `problems`: duplicate keys, in the words of the apiserver's strict YAML reader. @throws YamlError */
 export function parseYaml(text: string): { value: unknown; problems: string[] } {
-  checkDepth(text);
-  checkIndentation(text);
-  checkTokens(text);
-  const lineCounter = new LineCounter();
-  try {
-    const document = withoutStacks(() =>
-      parseDocument(text, {
-        version: '1.1',
-        customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || !LEFT_OUT.test(tag.tag ?? '')),
-        uniqueKeys: false,
-        merge: true,
-        lineCounter,
-        prettyErrors: false,
-        logLevel: 'silent',
-      }),
-    );
-    const [error] = document.errors.filter((each) => each.code !== 'MULTIPLE_DOCS');
-    if (error) throw new YamlError(`yaml: line ${lineCounter.linePos(error.pos[0]).line}: ${error.message}`);
-    const lines: string[] = [];
-    visit(document, {
-      Map(_, node) {
-        const seen = new Set<unknown>();
-        for (const { key } of node.items) {
-          const name = isScalar(key) ? key.value : undefined;
-          if (isMap(key) || name === undefined) continue;
-          if (seen.has(name)) {
-            const offset = isScalar(key) ? (key.range?.[0] ?? 0) : 0;
-            lines.push(`  line ${lineCounter.linePos(offset).line}: key ${JSON.stringify(name)} already set in map`);
-          }
-          seen.add(name);
-        }
-      },
-    });
-    const value = expand(document.toJS({ maxAliasCount: MAX_ALIASES }), { left: MAX_VALUES }, 0);
-    return { value, problems: lines.length === 0 ? [] : [`yaml: unmarshal errors:\n${lines.join('\n')}`] };
-  } catch (error) {
-    if (error instanceof YamlError) throw error;
-    // The library's own limits: alias count, unresolved alias, recursion.
-    if (error instanceof ReferenceError) throw new YamlError('yaml: document contains excessive aliasing');
-    if (error instanceof RangeError) throw new YamlError(`exceeded max depth of ${MAX_DEPTH}`);
-    if (error instanceof Error) throw new YamlError(`yaml: ${error.message}`);
-    throw error;
-  }
+  checkLines(text);
+  const { read, events } = eventsOf(firstDocument(text));
+  const { value, problems } = compose(read, events);
+  return { value, problems: problems.length === 0 ? [] : [`yaml: unmarshal errors:\n${problems.join('\n')}`] };
 }

@@ -2,7 +2,8 @@
 import { mediaTypeOf, PROTOBUF_TYPE } from '../../resources/decode.ts';
 import { decodeMessage, openEnvelope, ProtobufError } from '../../resources/protobuf.ts';
 import { definition, schemaOfKind } from '../../resources/schemas.ts';
-import { parseYaml, YamlError } from '../../resources/yaml.ts';
+import { parseYaml } from '../../resources/yaml.ts';
+import { YamlError } from '../../resources/yaml-error.ts';
 
 const STATUS = 'io.k8s.apimachinery.pkg.apis.meta.v1.Status';
 
