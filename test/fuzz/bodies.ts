@@ -4,6 +4,7 @@ import { StatusError } from '../../shared/errors.ts';
 import { decodeBody, JSON_TYPE, MAX_BODY_BYTES, PROTOBUF_TYPE, YAML_TYPE } from '../../worker/resources/decode.ts';
 import { checkFields } from '../../worker/resources/fields.ts';
 import { schemaOfKind } from '../../worker/resources/schemas.ts';
+import { packYaml } from '../../worker/resources/yaml-body.ts';
 import bodies from '../worker/resources/fixtures/kubectl-bodies.json' with { type: 'json' };
 import type { Parser } from './parser.ts';
 
@@ -18,11 +19,15 @@ export const JSON_TOKENS = [
 /** 4xx is for the client; 5xx says that we were wrong. */
 export const isRefusal = (error: unknown): boolean => error instanceof StatusError && error.code < 500;
 
+/** As the object gets it. */
+const sent = (bytes: Uint8Array, contentType: string): Uint8Array =>
+  contentType === YAML_TYPE ? new TextEncoder().encode(packYaml(bytes)) : bytes;
+
 const reader = (contentType: string) => (bytes: Uint8Array) => {
   const refusals: unknown[] = [];
   for (const expected of [undefined, { identity: PODS }]) {
     try {
-      const { object, duplicates } = decodeBody(bytes, contentType, expected);
+      const { object, duplicates } = decodeBody(sent(bytes, contentType), contentType, expected);
       const schema = schemaOfKind(String(object.apiVersion), String(object.kind));
       if (schema) checkFields(schema, object, { duplicates });
       JSON.stringify(object);

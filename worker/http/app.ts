@@ -10,6 +10,8 @@ import { badRequest, StatusError, serviceUnavailable, tooManyRequests } from '..
 import { DATA_PATH } from '../../shared/link/protocol.ts';
 import type { Env } from '../env.ts';
 import { statusErrorOf } from '../links/tunnel.ts';
+import { mediaTypeOf } from '../resources/decode.ts';
+import { isPackedType, packYaml } from '../resources/yaml-body.ts';
 import { ANNOTATIONS_HEADER, BASE_PATH_HEADER, CLUSTER_HEADER, USER_HEADER } from '../rpc.ts';
 import type { UserInfo } from '../users.ts';
 import { AUDIT_ID, errorAnswer, hasApiHeaders, setApiHeaders } from './answers.ts';
@@ -30,6 +32,7 @@ import { handleDataSocket, handleStream, isStream } from './streams.ts';
 import { handleUsage, isUsage } from './usage.ts';
 import { versionAnswer } from './version.ts';
 import { watchAnswer } from './watch.ts';
+import { yamlAnswer } from './yaml-answer.ts';
 
 const CLUSTER_PATH = /^\/clusters\/([^/]+)(\/.*)?$/;
 const CLUSTER_NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
@@ -171,11 +174,12 @@ async function onApi(context: Exchange): Promise<Response> {
   if (info.verb !== 'watch' || !info.isResource) {
     // Read here, so that a body which is too large or never comes wakes no object.
     const limit = info.path === RESTORE_PATH ? MAX_RESTORE_BODY_BYTES : undefined;
-    const body = request.body === null ? undefined : await readBody(request, limit);
+    const sent = request.body === null ? undefined : await readBody(request, limit);
+    const body = forObject(info, headers, sent);
     trailOf(env, request)?.received(body);
     const call = (target: string) => ask(context, target, { method, headers, body });
     if (info.path === RESTORE_PATH && info.query.has('time')) return rewindThrough(call, info.query);
-    return call(path);
+    return yamlAnswer(await call(path));
   }
   headers.set('upgrade', 'websocket');
   return watchAnswer(request, {
@@ -196,6 +200,14 @@ async function answerHere(context: Exchange): Promise<Response | undefined> {
   if (issuer !== undefined) return issuer;
   if (!isAnonymous(user) && !path.startsWith('/livez')) return undefined;
   return healthAnswer(path, query, { ping: () => undefined, log: () => undefined });
+}
+
+/** The object gets no YAML: what it says goes on as JSON. */
+function forObject(info: RequestInfo, headers: Headers, body: Uint8Array | undefined): Uint8Array | undefined {
+  const isPacked = info.isResource && isPackedType(mediaTypeOf(headers.get('content-type')));
+  if (!isPacked || body === undefined || body.length === 0) return body;
+  headers.delete('content-length');
+  return new TextEncoder().encode(packYaml(body));
 }
 
 const NOT_FORWARDED = ['authorization', 'sec-websocket-protocol', 'sec-websocket-extensions', ANNOTATIONS_HEADER];

@@ -1,6 +1,6 @@
 /**
- * PATCH with `application/apply-patch+yaml`, from bytes to the registry: YAML or JSON, its duplicate keys, fields that the
- * schema does not know. What an apply does is `registry/apply.ts`.
+ * PATCH with `application/apply-patch+yaml`, from what the Worker read to the registry: duplicate keys, fields that the schema
+ * does not know. What an apply does is `registry/apply.ts`.
  * Source: k8s.io/apiserver/pkg/endpoints/handlers/patch.go, applyPatcher
  */
 import { apiVersionOf } from '../../shared/api/meta.ts';
@@ -10,39 +10,26 @@ import { applyConfiguration } from '../registry/apply.ts';
 import type { Updated } from '../registry/update.ts';
 import type { JsonObject, SpecPart } from '../resources/definition.ts';
 import { checkFields } from '../resources/fields.ts';
-import { JsonSyntaxError, scanJson } from '../resources/json-scan.ts';
 import type { Schema } from '../resources/schemas.ts';
-import { parseYaml } from '../resources/yaml.ts';
-import { YamlError } from '../resources/yaml-error.ts';
+import { unpackYaml } from '../resources/yaml-body.ts';
 import { bodyOf, type Exchange, fresh, report, requireCreateRight, storedForm, writing } from './exchange.ts';
 import type { FieldValidation, WriteOptions } from './write-options.ts';
 
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-interface Document {
-  value: unknown;
-  problems: string[];
-}
+const MAP = 'Go value of type map[string]interface {}';
+const nameOf = (value: unknown): string =>
+  Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
 
-/** YAML as most clients send it is JSON, which is read the short way unless it has a key twice. */
-function readDocument(text: string): Document {
-  if (/^\s*\{/.test(text)) {
-    try {
-      const { duplicates } = scanJson(text);
-      if (duplicates.length === 0) return { value: JSON.parse(text) as unknown, problems: [] };
-    } catch (error) {
-      if (!(error instanceof JsonSyntaxError)) throw error;
-      // Flow style, not JSON: the YAML reader's to judge.
-    }
-  }
-  try {
-    return parseYaml(text);
-  } catch (error) {
-    if (error instanceof YamlError)
-      throw badRequest(`error decoding YAML: error converting YAML to JSON: ${error.message}`);
-    throw error;
-  }
+/** @throws StatusError 400 in the words of sigs.k8s.io/yaml */
+function readDocument(bytes: Uint8Array): { value: JsonObject; problems: string[] } {
+  const { value, problems, error } = unpackYaml(bytes);
+  if (error !== undefined) throw badRequest(`error decoding YAML: error converting YAML to JSON: ${error}`);
+  if (isObject(value)) return { value, problems };
+  if (value === null) return { value: {}, problems };
+  const why = `json: cannot unmarshal ${nameOf(value)} into ${MAP}`;
+  throw badRequest(`error decoding YAML: error unmarshaling JSON: while decoding JSON: ${why}`);
 }
 
 /** What the manager wants. @throws StatusError 400 for what cannot be read, 500 in upstream's words for unknown fields. */
@@ -53,8 +40,7 @@ export async function readConfig(
   identity: { group: string; version: string; kind: string },
 ): Promise<JsonObject> {
   const { info, namespace } = exchange;
-  const { value, problems } = readDocument(new TextDecoder().decode(await bodyOf(exchange)));
-  if (!isObject(value)) throw badRequest('error decoding YAML: the document is no object');
+  const { value, problems } = readDocument(await bodyOf(exchange));
   for (const field of ['apiVersion', 'kind'] as const) {
     const name = `${field[0]?.toUpperCase()}${field.slice(1)}`;
     if (typeof value[field] !== 'string' || value[field] === '') {

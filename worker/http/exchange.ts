@@ -14,11 +14,12 @@ import type { Session } from '../registry/session.ts';
 import { applyStrategicMergePatch } from '../registry/strategic-merge-patch.ts';
 import { WebhookJournal, WebhooksNeeded } from '../registry/webhook-journal.ts';
 import type { Catalog, ServedResource } from '../resources/catalog.ts';
-import { decodeBody, type ExpectedKind } from '../resources/decode.ts';
+import { decodeBody, type ExpectedKind, mediaTypeOf } from '../resources/decode.ts';
 import type { JsonObject } from '../resources/definition.ts';
 import { checkFields, strictError } from '../resources/fields.ts';
 import { hasProtobuf } from '../resources/protobuf-write.ts';
 import type { Schema } from '../resources/schemas.ts';
+import { isPackedType } from '../resources/yaml-body.ts';
 import type { Synchronous } from '../store/store.ts';
 import type { UserInfo } from '../users.ts';
 import type { TokenTrust } from './authentication.ts';
@@ -77,7 +78,9 @@ export const methodRefused = () =>
 
 /** The bytes of a write's body. What follows is one turn, and its transaction is committed with those of others. */
 export async function bodyOf({ request, parts }: Pick<Exchange, 'request' | 'parts'>): Promise<Uint8Array> {
-  const body = await readBody(request);
+  // What the Worker made of YAML is longer than that was, and was counted there.
+  const isPacked = isPackedType(mediaTypeOf(request.headers.get('content-type')));
+  const body = await readBody(request, isPacked ? Number.POSITIVE_INFINITY : undefined);
   await parts.commits.turn();
   return body;
 }

@@ -24,7 +24,7 @@ import {
 } from './list-options.ts';
 import type { AnswerForm } from './negotiation.ts';
 import { type StreamPart, streamOf } from './text-stream.ts';
-import { yamlAnswer } from './yaml-answer.ts';
+import { namedYaml } from './yaml-answer.ts';
 
 /** Items of one turn; beyond, the answer is a stream. */
 const PAGE = 500;
@@ -73,10 +73,9 @@ export function objectAnswer(
   status = 200,
 ): Response {
   const shown = servedText(served, text);
-  if (form.as === '' && !form.pretty && !form.yaml)
-    return compressible(jsonText(`${shown}\n`, status), form, shown.length);
+  if (form.yaml) return namedYaml(jsonText(`${shown}\n`, status));
+  if (form.as === '' && !form.pretty) return compressible(jsonText(`${shown}\n`, status), form, shown.length);
   const object = JSON.parse(shown) as KubeObject;
-  if (form.yaml) return yamlAnswer(object, status);
   if (form.as === 'Table') {
     // Columns are written for the stored form.
     const stored = JSON.parse(text) as KubeObject;
@@ -327,7 +326,7 @@ function joined(parts: readonly StreamPart[]): Uint8Array {
 
 /** People read lists at a terminal; what they get may cost a parse. */
 function formed(text: string, form: AnswerForm): Response {
-  if (form.yaml) return yamlAnswer(JSON.parse(text), 200);
+  if (form.yaml) return namedYaml(jsonText(text));
   return compressible(form.pretty ? json(JSON.parse(text), 200, true) : jsonText(text), form, text.length);
 }
 
@@ -351,12 +350,13 @@ function streamed(
     items = page(reader, query, { namespace: last.namespace, name: last.name }, PAGE).items;
     return items.length === 0 ? undefined : `,${(await shown(items)).map(shape.item).join(',')}`;
   };
-  if (form.pretty || form.yaml) return whole(next, shape.tail, form);
+  if (form.pretty) return whole(next, shape.tail, form);
   const parts = async function* () {
     for (let part = await next(); part !== undefined; part = await next()) yield part;
     yield shape.tail;
   };
-  return compressible(new Response(streamOf(parts()), { headers: JSON_HEADERS }), form);
+  const answer = new Response(streamOf(parts()), { headers: JSON_HEADERS });
+  return form.yaml ? namedYaml(answer) : compressible(answer, form);
 }
 
 async function whole(next: () => Promise<string | undefined>, tail: string, form: AnswerForm): Promise<Response> {

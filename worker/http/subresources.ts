@@ -37,7 +37,7 @@ import type { AnswerForm } from './negotiation.ts';
 import { APPLY, patchTypeOf } from './patch-body.ts';
 import { answerTokenRequest } from './token-request.ts';
 import { parseWriteOptions, type WriteOptions } from './write-options.ts';
-import { yamlAnswer } from './yaml-answer.ts';
+import { namedYaml } from './yaml-answer.ts';
 
 const SCALE = { identity: { group: 'autoscaling', version: 'v1', kind: 'Scale' } };
 const SCALE_SCHEMA = () => schemaOfKind('autoscaling/v1', 'Scale');
@@ -66,7 +66,7 @@ export async function onScale(exchange: Exchange): Promise<Response> {
 }
 
 function scaleAnswer({ info, parts }: Exchange, { as, version, pretty, yaml }: AnswerForm, scale: Scale): Response {
-  if (yaml) return yamlAnswer(scale, 200);
+  if (yaml) return namedYaml(json(scale));
   if (as === 'PartialObjectMetadata') return json(partialMetadata(scale, version), 200, pretty);
   if (as !== 'Table') return json(scale, 200, pretty);
   const row = tableRow(SCALE_TABLE, scale, includeObject(info.query), parts.nowMs(), version);

@@ -5,12 +5,12 @@
  */
 import { apiVersionOf, type Identity } from '../../shared/api/meta.ts';
 import { badRequest, type StatusError, tooLarge, unsupportedMediaType } from '../../shared/errors.ts';
+import { summaryOf } from './body-summary.ts';
 import type { JsonObject } from './definition.ts';
 import { JsonSyntaxError, scanJson } from './json-scan.ts';
 import { decodeMessage, openEnvelope, ProtobufError } from './protobuf.ts';
 import { definition, type Schema, schemaOfKind } from './schemas.ts';
-import { parseYaml } from './yaml.ts';
-import { YamlError } from './yaml-error.ts';
+import { unpackYaml } from './yaml-body.ts';
 
 export const JSON_TYPE = 'application/json';
 export const YAML_TYPE = 'application/yaml';
@@ -46,22 +46,10 @@ export interface ExpectedKind {
   identity: Pick<Identity, 'group' | 'version' | 'kind'>;
 }
 
-/** Go's bytes in an error, as summarizeData prints them. */
-function summaryOf(bytes: Uint8Array): string {
-  const most = 30;
-  if (bytes.length === 0) return '<empty>';
-  const head = bytes.subarray(0, most);
-  const shown =
-    bytes[0] === 0x7b
-      ? new TextDecoder().decode(head)
-      : [...head].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-  return bytes.length > most ? `${shown} ...` : shown;
-}
-
-function unrecognized(expected: ExpectedKind | undefined, why: string, bytes: Uint8Array): StatusError {
+function unrecognized(expected: ExpectedKind | undefined, why: string, summary: () => string): StatusError {
   if (expected === undefined) return badRequest(why);
   const kind = expected.identity.kind;
-  return badRequest(`the object provided is unrecognized (must be of type ${kind}): ${why} (${summaryOf(bytes)})`);
+  return badRequest(`the object provided is unrecognized (must be of type ${kind}): ${why} (${summary()})`);
 }
 
 const isObject = (value: unknown): value is JsonObject =>
@@ -79,24 +67,12 @@ function textOf(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }
 
-function parseJson(bytes: Uint8Array): Omit<DecodedBody, 'object'> & { value: unknown } {
+type ParsedBody = Omit<DecodedBody, 'object'> & { value: unknown };
+
+function parseJson(bytes: Uint8Array): ParsedBody {
   const text = textOf(bytes);
   const { duplicates } = scanJson(text);
   return { value: JSON.parse(text) as unknown, duplicates, problems: [] };
-}
-
-/** YAML; a body that is JSON, as server-side apply sends it, the short way. */
-function parseYamlOrJson(bytes: Uint8Array): Omit<DecodedBody, 'object'> & { value: unknown } {
-  const text = textOf(bytes);
-  if (/^\s*\{/.test(text)) {
-    try {
-      return parseJson(bytes);
-    } catch (error) {
-      if (!(error instanceof JsonSyntaxError)) throw error;
-      // Flow style, not JSON: the YAML reader's to judge.
-    }
-  }
-  return { ...parseYaml(text), duplicates: [] };
 }
 
 /** Schema of a kind that can stand in a body, served as a resource or not. */
@@ -143,35 +119,36 @@ function decodeProtobuf(bytes: Uint8Array, expected: ExpectedKind | undefined): 
 }
 
 /**
+ * @param bytes as the client sent them; of YAML, what `packYaml` made of them.
  * @param expected fills in apiVersion and kind where the body has none, and is what the body must be.
  * @throws StatusError 400 for what cannot be read or is another kind, 413 over MAX_BODY_BYTES, 415 for other media types.
  */
 export function decodeBody(bytes: Uint8Array, contentType: string | null, expected?: ExpectedKind): DecodedBody {
   const mediaType = mediaTypeOf(contentType);
   if (!BODY_TYPES.includes(mediaType)) throw unsupportedMediaType(BODY_TYPES);
+  if (mediaType === YAML_TYPE) {
+    const { error, value, problems, ...rest } = unpackYaml(bytes);
+    const summary = () => rest.summary;
+    if (error !== undefined) throw unrecognized(expected, error, summary);
+    return typed({ value, problems, duplicates: [] }, expected, summary);
+  }
   if (bytes.length > MAX_BODY_BYTES) throw tooLarge(`Request entity too large: limit is ${MAX_BODY_BYTES}`);
+  const summary = () => summaryOf(bytes);
   try {
-    if (mediaType === PROTOBUF_TYPE) return decodeProtobuf(bytes, expected);
-    const parsed = mediaType === YAML_TYPE ? parseYamlOrJson(bytes) : parseJson(bytes);
-    return typed(parsed, expected, bytes);
+    return mediaType === PROTOBUF_TYPE ? decodeProtobuf(bytes, expected) : typed(parseJson(bytes), expected, summary);
   } catch (error) {
-    if (error instanceof ProtobufError) throw unrecognized(expected, error.message, bytes);
-    if (error instanceof YamlError) throw unrecognized(expected, error.message, bytes);
+    if (error instanceof ProtobufError) throw unrecognized(expected, error.message, summary);
     if (error instanceof JsonSyntaxError) {
-      throw unrecognized(expected, `couldn't get version/kind; json parse error: ${error.message}`, bytes);
+      throw unrecognized(expected, `couldn't get version/kind; json parse error: ${error.message}`, summary);
     }
     throw error;
   }
 }
 
-function typed(
-  parsed: { value: unknown; duplicates: string[]; problems: string[] },
-  expected: ExpectedKind | undefined,
-  bytes: Uint8Array,
-): DecodedBody {
+function typed(parsed: ParsedBody, expected: ExpectedKind | undefined, summary: () => string): DecodedBody {
   const { value, duplicates, problems } = parsed;
   const unmarshal = (what: string) =>
-    unrecognized(expected, `couldn't get version/kind; json parse error: json: cannot unmarshal ${what}`, bytes);
+    unrecognized(expected, `couldn't get version/kind; json parse error: json: cannot unmarshal ${what}`, summary);
   if (value !== null && !isObject(value)) throw unmarshal(`${goKindOf(value)} into Go value of type ${TYPE_META}`);
   const object = value ?? {};
   for (const field of ['apiVersion', 'kind']) {
@@ -180,7 +157,7 @@ function typed(
   }
   const kind = (object.kind as string | null) || expected?.identity.kind;
   const apiVersion = (object.apiVersion as string | null) || (expected && apiVersionOf(expected.identity));
-  if (!kind) throw unrecognized(expected, "Object 'Kind' is missing in the data", bytes);
+  if (!kind) throw unrecognized(expected, "Object 'Kind' is missing in the data", summary);
   if (expected) checkKind(apiVersion ?? '', kind, expected);
   const typeMeta = { kind, apiVersion: apiVersion ?? '' };
   return { object: { ...typeMeta, ...object, ...typeMeta }, duplicates, problems };

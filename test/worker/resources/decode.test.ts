@@ -2,14 +2,18 @@ import { describe, expect, test } from 'vitest';
 import { CONFIG_MAPS, PODS } from '../../../shared/api/core.ts';
 import { StatusError } from '../../../shared/errors.ts';
 import { catalogOf } from '../../../worker/resources/catalog.ts';
-import { type DecodedBody, decodeBody, MAX_BODY_BYTES } from '../../../worker/resources/decode.ts';
+import { type DecodedBody, decodeBody, MAX_BODY_BYTES, YAML_TYPE } from '../../../worker/resources/decode.ts';
+import { packYaml } from '../../../worker/resources/yaml-body.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+/** As the object gets it. */
+const sent = (text: string, contentType: string | null): Uint8Array =>
+  contentType === YAML_TYPE ? bytes(packYaml(bytes(text))) : bytes(text);
 const pods = { identity: PODS };
 
 function refusal(text: string, contentType: string | null = 'application/json', expected = pods): StatusError {
   try {
-    decodeBody(bytes(text), contentType, expected);
+    decodeBody(sent(text, contentType), contentType, expected);
   } catch (error) {
     if (error instanceof StatusError) return error;
     throw error;
@@ -18,7 +22,7 @@ function refusal(text: string, contentType: string | null = 'application/json', 
 }
 
 const decoded = (text: string, contentType: string | null = 'application/json'): DecodedBody =>
-  decodeBody(bytes(text), contentType, { identity: CONFIG_MAPS });
+  decodeBody(sent(text, contentType), contentType, { identity: CONFIG_MAPS });
 
 describe('a JSON body', () => {
   test('is read, whatever parameters its media type has, and when it has none', () => {
@@ -120,7 +124,7 @@ test('a body of another media type is refused, and the right ones named', () => 
 });
 
 describe('a YAML body', () => {
-  const yaml = 'application/yaml';
+  const yaml = YAML_TYPE;
 
   test('is read as Kubernetes reads YAML: words for flags, times as text, numbers as keys', () => {
     const { object } = decoded('data:\n  a: "yes"\n  1: b\n  t: 2026-01-01T00:00:00Z\nimmutable: yes\n', yaml);
@@ -138,12 +142,28 @@ describe('a YAML body', () => {
     ]);
   });
 
-  test('that is JSON is read as JSON', () => {
+  test('that is JSON is read as JSON, and its keys that stand twice are told as YAML’s', () => {
+    expect(decoded(' {"data":{"a":"\\u00e9"}}\n', yaml)).toMatchObject({ object: { data: { a: 'é' } }, problems: [] });
     expect(decoded('{"data":{"a":"1","a":"2"}}', yaml)).toMatchObject({
       object: { data: { a: '2' } },
-      duplicates: ['data.a'],
+      duplicates: [],
+      problems: ['yaml: unmarshal errors:\n  line 1: key "a" already set in map'],
     });
     expect(decoded('{data: {a: b}}', yaml).object.data).toEqual({ a: 'b' });
+  });
+
+  test('that is nothing, or no object, is judged as JSON would be', () => {
+    expect(decoded('# nothing\n', yaml).object).toEqual({ kind: 'ConfigMap', apiVersion: 'v1' });
+    expect(refusal('- a\n', yaml).message).toMatch(
+      /json: cannot unmarshal array into Go value of type struct .* \(2d20610a\)$/,
+    );
+    expect(refusal('apiVersion: v1\nkind: Service\n', yaml).message).toContain('cannot be handled as a Pod');
+  });
+
+  test('has no value in common with another: what aliases share is written out', () => {
+    const { object } = decoded('a: &a {b: c}\nd: *a\n', yaml);
+    expect(object.a).toEqual(object.d);
+    expect(object.a).not.toBe(object.d);
   });
 
   test('with a syntax error is refused with the line', () => {

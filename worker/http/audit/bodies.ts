@@ -3,24 +3,36 @@ import { mediaTypeOf, PROTOBUF_TYPE } from '../../resources/decode.ts';
 import { decodeMessage, openEnvelope, ProtobufError } from '../../resources/protobuf.ts';
 import { definition, schemaOfKind } from '../../resources/schemas.ts';
 import { parseYaml } from '../../resources/yaml.ts';
+import { unpackYaml } from '../../resources/yaml-body.ts';
 import { YamlError } from '../../resources/yaml-error.ts';
 
 const STATUS = 'io.k8s.apimachinery.pkg.apis.meta.v1.Status';
 
-/** Undefined for what is none: the answer of the request says so. */
+/** As the Worker sends it to the object. Undefined for what is none: the answer of the request says so. */
 export function objectOfBody(bytes: Uint8Array, contentType: string | null): object | undefined {
+  return objectOf(bytes, contentType, () => unpackYaml(bytes).value);
+}
+
+/** As it goes to the client. */
+export function objectOfAnswer(bytes: Uint8Array, contentType: string | null): object | undefined {
+  return objectOf(bytes, contentType, (text) => parseYaml(text).value);
+}
+
+function objectOf(
+  bytes: Uint8Array,
+  contentType: string | null,
+  ofYaml: (text: string) => unknown,
+): object | undefined {
   const type = mediaTypeOf(contentType);
+  const ofText = (text: string): unknown => (type.includes('yaml') ? ofYaml(text) : JSON.parse(text));
   try {
-    const value = type === PROTOBUF_TYPE ? ofProtobuf(bytes) : ofText(new TextDecoder().decode(bytes), type);
+    const value = type === PROTOBUF_TYPE ? ofProtobuf(bytes) : ofText(new TextDecoder().decode(bytes));
     return typeof value === 'object' && value !== null ? value : undefined;
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof YamlError || error instanceof ProtobufError) return undefined;
     throw error;
   }
 }
-
-const ofText = (text: string, type: string): unknown =>
-  type.includes('yaml') ? parseYaml(text).value : JSON.parse(text);
 
 function ofProtobuf(bytes: Uint8Array): object | undefined {
   const { kind, apiVersion, raw } = openEnvelope(bytes);

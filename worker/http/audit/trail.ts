@@ -11,7 +11,7 @@ import type { Decision } from '../../registry/rbac/policy.ts';
 import type { UserInfo } from '../../users.ts';
 import { isUnexpected } from '../answers.ts';
 import type { RequestInfo } from '../request-info.ts';
-import { loggedObject, objectOfBody } from './bodies.ts';
+import { loggedObject, objectOfAnswer, objectOfBody } from './bodies.ts';
 import { observed } from './observe.ts';
 import { MAX_EVENT_BYTES, truncated } from './truncate.ts';
 
@@ -106,7 +106,7 @@ export class AuditTrail {
     if (annotations !== null) this.#decision = JSON.parse(decodeURIComponent(annotations)) as Record<string, string>;
   }
 
-  /** The body as the client sent it. */
+  /** The body as it goes to the object. */
   received(bytes: Uint8Array | undefined): void {
     const info = this.#info;
     if (!this.isOn || bytes === undefined || bytes.length === 0 || info?.isResource !== true) return;
@@ -159,7 +159,7 @@ export class AuditTrail {
 
   /** @param bytes undefined: more than an event may hold. */
   #complete(wanted: boolean, bytes: Uint8Array | undefined, contentType: string | null): void {
-    const object = wanted && bytes !== undefined ? objectOfBody(bytes, contentType) : undefined;
+    const object = wanted && bytes !== undefined ? objectOfAnswer(bytes, contentType) : undefined;
     const event = this.#event;
     const status = statusOf(object);
     if (status !== undefined) event.responseStatus = { metadata: {}, ...told(status) };
