@@ -1,7 +1,7 @@
 /** Bodies of requests: JSON, YAML, protobuf. */
 import { PODS } from '../../shared/api/core.ts';
 import { StatusError } from '../../shared/errors.ts';
-import { decodeBody, JSON_TYPE, MAX_BODY_BYTES, PROTOBUF_TYPE, YAML_TYPE } from '../../worker/resources/decode.ts';
+import { decodeBody, JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE } from '../../worker/resources/decode.ts';
 import { checkFields } from '../../worker/resources/fields.ts';
 import { schemaOfKind } from '../../worker/resources/schemas.ts';
 import { packYaml } from '../../worker/resources/yaml-body.ts';
@@ -98,9 +98,10 @@ export const BODIES: Parser[] = [
       ],
       ...['"a" ', "'a\n", '\u0085', '\u2028', '@', '`', '\ud800', '__proto__: ', '2026-01-01'],
     ],
-    longestBytes: MAX_BODY_BYTES,
+    longestBytes: 512 * 1024,
     read: reader(YAML_TYPE),
     refuses: isRefusal,
+    mostLong: 2,
   },
   {
     name: 'a protobuf body',

@@ -27,6 +27,12 @@ export const REGRESSIONS: Record<string, Inputs> = {
     ['quotes in a row took seconds, for each was an error of its own', () => '"'.repeat(1024 * 1024)],
     ['so did brackets that close nothing', () => '}'.repeat(1024 * 1024)],
     ['and second anchors', () => '&a '.repeat(350_000)],
+    [
+      'a text that many aliases share was counted as one each',
+      () => `- &a "${'x'.repeat(100_000)}"\n${'- *a\n'.repeat(90)}`,
+    ],
+    ['line ends of old systems were not counted as lines', () => `|\n${'\r'.repeat(3_000_000)}`],
+    ['a place that is mended again and again', () => `a: [\n${'b,\n'.repeat(20_000)}]`],
   ],
   'a protobuf body': [['JSON inside nested so deep that the stack ended', () => revisionWithData(100_000)]],
   'a JSON patch': [
