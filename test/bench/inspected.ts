@@ -1,6 +1,6 @@
 /**
  * workerd once more on a control plane's state and configuration, this time with an inspector, which tells what the heap
- * of its isolate holds and where its time goes. The control plane proper must be down.
+ * of its isolate holds and where its time goes (`profile.ts`). The control plane proper must be down.
  * Source: https://chromedevtools.github.io/devtools-protocol/v8/
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -21,6 +21,8 @@ export interface Inspected {
   heap(): Promise<Heap>;
   /** Everything that nobody refers to is gone after it. */
   collectGarbage(): Promise<void>;
+  /** One call of the protocol, for what is not here. */
+  send(method: string, parameters?: object): Promise<unknown>;
   /** Whether it still runs: out of memory, V8 ends the process. */
   alive(): boolean;
   /** The end of what it said. */
@@ -29,17 +31,11 @@ export interface Inspected {
 }
 
 /** @param mostMegabytes V8 may not take more for its heap; out of memory is the end of workerd then. */
-export async function startInspected(controlPlane: ControlPlane, mostMegabytes: number): Promise<Inspected> {
+export async function startInspected(controlPlane: ControlPlane, mostMegabytes?: number): Promise<Inspected> {
   const { workerdConfig } = layoutOf(controlPlane.dataDir);
-  const limited = `${workerdConfig}.limited`;
-  const flags = `const config :Workerd.Config = (\n  v8Flags = ["--max-heap-size=${mostMegabytes}"],`;
-  writeFileSync(
-    limited,
-    readFileSync(workerdConfig, 'utf8').replace('const config :Workerd.Config = (', () => flags),
-    { mode: 0o600 },
-  );
+  const config = mostMegabytes === undefined ? workerdConfig : limited(workerdConfig, mostMegabytes);
   const [port = 0] = await freePorts(1);
-  const args = ['serve', `--inspector-addr=127.0.0.1:${port}`, limited];
+  const args = ['serve', `--inspector-addr=127.0.0.1:${port}`, config];
   let said = '';
   const child = spawn(join(PROJECT, 'node_modules/.bin/workerd'), args, { stdio: ['ignore', 'ignore', 'pipe'] });
   child.stderr.on('data', (text: Buffer) => {
@@ -59,10 +55,11 @@ export async function startInspected(controlPlane: ControlPlane, mostMegabytes: 
     const send = await connect(port);
     return {
       async heap() {
-        const { usedSize = 0, backingStorageSize = 0 } = await send('Runtime.getHeapUsage');
-        return { usedBytes: usedSize, buffersBytes: backingStorageSize };
+        const usage = (await send('Runtime.getHeapUsage')) as { usedSize?: number; backingStorageSize?: number };
+        return { usedBytes: usage.usedSize ?? 0, buffersBytes: usage.backingStorageSize ?? 0 };
       },
       collectGarbage: async () => void (await send('HeapProfiler.collectGarbage')),
+      send,
       alive,
       log: () => said,
       stop,
@@ -73,6 +70,15 @@ export async function startInspected(controlPlane: ControlPlane, mostMegabytes: 
   }
 }
 
+/** The configuration with a limit for the heap, beside the one without. */
+function limited(workerdConfig: string, mostMegabytes: number): string {
+  const path = `${workerdConfig}.limited`;
+  const flags = `const config :Workerd.Config = (\n  v8Flags = ["--max-heap-size=${mostMegabytes}"],`;
+  const text = readFileSync(workerdConfig, 'utf8').replace('const config :Workerd.Config = (', () => flags);
+  writeFileSync(path, text, { mode: 0o600 });
+  return path;
+}
+
 async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exit = new Promise((resolve) => child.once('exit', resolve));
@@ -80,19 +86,17 @@ async function ended(child: ChildProcess): Promise<void> {
   await exit;
 }
 
-type Send = (method: string) => Promise<Record<string, number>>;
-
-async function connect(port: number): Promise<Send> {
+async function connect(port: number): Promise<Inspected['send']> {
   const listed = (await (await fetch(`http://127.0.0.1:${port}/json`)).json()) as { webSocketDebuggerUrl: string }[];
   const [target] = listed;
   if (target === undefined) throw new Error('the inspector has nothing to inspect');
   const socket = new WebSocket(target.webSocketDebuggerUrl);
-  const waiting = new Map<number, { resolve(value: Record<string, number>): void; reject(error: Error): void }>();
+  const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   let calls = 0;
   socket.addEventListener('message', ({ data }) => {
     const { id, result, error } = JSON.parse(String(data)) as {
       id?: number;
-      result?: Record<string, number>;
+      result?: unknown;
       error?: { message: string };
     };
     const call = id === undefined ? undefined : waiting.get(id);
@@ -109,10 +113,10 @@ async function connect(port: number): Promise<Send> {
     socket.addEventListener('open', resolve);
     socket.addEventListener('error', () => reject(new Error('the inspector does not answer')));
   });
-  return (method) =>
+  return (method, parameters = {}) =>
     new Promise((resolve, reject) => {
       const id = ++calls;
       waiting.set(id, { resolve, reject });
-      socket.send(JSON.stringify({ id, method }));
+      socket.send(JSON.stringify({ id, method, params: parameters }));
     });
 }

@@ -7,6 +7,7 @@ import { layoutOf } from '../../agent/cli/control-plane/layout.ts';
 import { readCompatibility } from '../../agent/cli/control-plane/workerd-config.ts';
 import { type ControlPlane, startControlPlane } from '../support/longshore.ts';
 import { type BareObject, startBareObject } from './bare-object.ts';
+import { underProfile } from './profile.ts';
 
 export interface Pair {
   controlPlane: ControlPlane;
@@ -23,6 +24,7 @@ export async function startPair(): Promise<Pair> {
   const layout = layoutOf(controlPlane.dataDir);
   const agents: Agent[] = [];
   try {
+    const endProfile = await underProfile(controlPlane);
     const bare = await startBareObject({
       workerd: join(PROJECT, 'node_modules/.bin/workerd'),
       key: layout.serverKey,
@@ -41,6 +43,7 @@ export async function startPair(): Promise<Pair> {
       dispose: async () => {
         for (const agent of agents) agent.destroy();
         await bare.stop();
+        await endProfile();
         await controlPlane.dispose();
       },
     };

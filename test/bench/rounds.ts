@@ -1,5 +1,6 @@
 /** Ours and the baseline's, turn and turn about: what else the machine does meanwhile hits both alike. */
 import { median } from './load.ts';
+import { profiled } from './profile.ts';
 
 /** What a median needs to be worth the name. */
 export const ROUNDS = 5;
@@ -18,11 +19,11 @@ export async function rounds<O, B>(
   const results: Round<O, B>[] = [];
   for (let round = 0; round < count; round++) {
     if (round % 2 === 0) {
-      const first = await ours(round);
+      const first = await profiled(() => ours(round));
       results.push({ ours: first, baseline: await baseline(round) });
     } else {
       const first = await baseline(round);
-      results.push({ ours: await ours(round), baseline: first });
+      results.push({ ours: await profiled(() => ours(round)), baseline: first });
     }
   }
   return results;
