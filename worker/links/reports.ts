@@ -53,21 +53,21 @@ export function applyReport(objects: Objects, node: string, report: Report): App
 /** The revision that was written for the status alone; undefined when nothing was, or the pod is gone. */
 function applyPod(objects: Objects, node: string, report: PodReport): number | undefined {
   const { namespace, name, uid } = report;
-  const pod = objects.get(PODS, namespace, name);
-  if (pod === undefined) throw notFound(PODS, name);
-  if (!isOn(pod, node)) throw forbidden(PODS, name, `node '${node}' can only report on pods that are bound to it`);
-  // A static pod's own uid is what its mirror carries in the annotation.
-  if (pod.metadata.uid !== uid && pod.metadata.annotations?.[MIRROR_ANNOTATION] !== uid) {
-    throw conflict(PODS, name, `the UID in the report (${uid}) is not the pod's (${pod.metadata.uid})`);
-  }
-  const before = pod.metadata.resourceVersion;
-  pod.status = mergePodStatus(pod.status, report.status);
-  const written = objects.updateStatus(PODS, pod);
-  if (report.gone && written.metadata.deletionTimestamp !== undefined) {
-    objects.delete(PODS, namespace, name, { gracePeriodSeconds: 0, preconditions: { uid: written.metadata.uid } });
+  let before: string | undefined;
+  const { metadata } = objects.replaceStatus(PODS, namespace, name, (pod) => {
+    if (!isOn(pod, node)) throw forbidden(PODS, name, `node '${node}' can only report on pods that are bound to it`);
+    // A static pod's own uid is what its mirror carries in the annotation.
+    if (pod.metadata.uid !== uid && pod.metadata.annotations?.[MIRROR_ANNOTATION] !== uid) {
+      throw conflict(PODS, name, `the UID in the report (${uid}) is not the pod's (${pod.metadata.uid})`);
+    }
+    before = pod.metadata.resourceVersion;
+    return mergePodStatus(pod.status, report.status);
+  });
+  if (report.gone && metadata.deletionTimestamp !== undefined) {
+    objects.delete(PODS, namespace, name, { gracePeriodSeconds: 0, preconditions: { uid: metadata.uid } });
     return undefined;
   }
-  return written.metadata.resourceVersion === before ? undefined : Number(written.metadata.resourceVersion);
+  return metadata.resourceVersion === before ? undefined : Number(metadata.resourceVersion);
 }
 
 /** These are there only as long as the minion says so. */

@@ -24,6 +24,17 @@ export interface Objects {
   /** Compares the draft's resourceVersion when it has one. A draft equal to what is stored writes nothing. */
   update<T extends KubeObject>(identity: Identity<T>, draft: T): T;
   updateStatus<T extends KubeObject>(identity: Identity<T>, draft: T): T;
+  /**
+   * The same for many that only say how things are: `compose` is given what is stored, only to be read, and returns the
+   * status that shall be; it may throw. What is returned is not a copy either.
+   * @throws StatusError 404 when there is none.
+   */
+  replaceStatus<T extends KubeObject & { status?: object }>(
+    identity: Identity<T>,
+    namespace: string,
+    name: string,
+    compose: (current: T) => NonNullable<T['status']>,
+  ): T;
   /** As PUT namespaces/NAME/finalize: takes only spec.finalizers; the last one gone, a terminating object is removed. */
   finalize<T extends KubeObject>(identity: Identity<T>, draft: T): T;
   /** As POST pods/NAME/binding. @throws 409 when the pod is assigned already or its uid is another. */

@@ -7,7 +7,7 @@ import { schemaOf } from '../resources/catalog.ts';
 import type { JsonObject, ResourceDefinition } from '../resources/definition.ts';
 import { checkFields } from '../resources/fields.ts';
 import { bind } from './binding.ts';
-import { commit, keyOf, readCurrent } from './commit.ts';
+import { commit, keyOf, parseStored, readCurrent } from './commit.ts';
 import { asStored } from './conversion.ts';
 import { create } from './create.ts';
 import { deleteObject } from './delete.ts';
@@ -15,6 +15,7 @@ import { copyJson } from './json.ts';
 import type { Objects } from './objects.ts';
 import { recordEvent } from './record.ts';
 import type { Session } from './session.ts';
+import { isStatusAlone, replaceStatus } from './status.ts';
 import { type UpdateOptions, update } from './update.ts';
 import { WebhooksNeeded } from './webhook-journal.ts';
 
@@ -92,6 +93,19 @@ export function typedObjects(session: Session): Objects {
 
     update: (identity, draft) => change(identity, draft, ''),
     updateStatus: (identity, draft) => change(identity, draft, 'status'),
+
+    replaceStatus(identity, namespace, name, compose) {
+      const stored = session.transaction.get(keyOf(identity, namespace, name));
+      if (stored === undefined) throw notFound(identity, name);
+      const current = parseStored(stored);
+      const object = current.object as Parameters<typeof compose>[0];
+      const status = compose(object);
+      const definition = definitionOf(identity, object);
+      if (!isStatusAlone(definition, current)) return change(identity, { ...object, status }, 'status');
+      const write = () => replaceStatus(session, definition, current, status as JsonObject).object;
+      return supposing(write, () => ({ ...object, status })) as typeof object;
+    },
+
     finalize: (identity, draft) => change(identity, draft, 'finalize'),
 
     bind(pod, nodeName) {
