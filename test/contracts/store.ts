@@ -205,6 +205,36 @@ export function storeContract(open: () => Promise<StoreHarness>): void {
     },
   );
 
+  withStore(
+    'a transaction tells the revision of an object as it stands, whatever was undone in between',
+    async ({ use }) => {
+      await use((store) => {
+        put(store, keyOf('a'));
+        store.transact((outer) => {
+          expect([outer.revisionOf(keyOf('a')), outer.revisionOf(keyOf('b'))]).toEqual([2, 0]);
+          outer.get(keyOf('a'));
+          outer.put(keyOf('b'), [label('app', 'web')], text);
+          expect(outer.revisionOf(keyOf('b'))).toBe(3);
+          expect(() =>
+            store.transact((inner) => {
+              inner.put(keyOf('b'), [label('app', 'undone')], text);
+              inner.delete(keyOf('a'), text);
+              expect([inner.revisionOf(keyOf('a')), inner.revisionOf(keyOf('b'))]).toEqual([0, 4]);
+              throw new Error('on purpose');
+            }),
+          ).toThrow('on purpose');
+          expect([outer.revisionOf(keyOf('a')), outer.revisionOf(keyOf('b'))]).toEqual([2, 3]);
+          outer.put(keyOf('b'), [label('app', 'other')], text);
+          outer.delete(keyOf('a'), text);
+          expect([outer.revisionOf(keyOf('a')), outer.revisionOf(keyOf('b'))]).toEqual([0, 4]);
+        });
+        expect(names(store, { resource: 'pods', having: [label('app', 'web')] })).toEqual([]);
+        expect(names(store, { resource: 'pods', having: [label('app', 'undone')] })).toEqual([]);
+        expect(names(store, { resource: 'pods', having: [label('app', 'other')] })).toEqual(['b']);
+      });
+    },
+  );
+
   withStore('a write that failed half-way cannot be committed by a caller that swallows the error', async ({ use }) => {
     await use((store, sql) => {
       // The index already has the row that this write is going to add.

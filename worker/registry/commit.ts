@@ -102,19 +102,23 @@ function written(
   return { object, text: serialise(object, shown) };
 }
 
-/** Writes `object`, which must not exist yet when `current` is undefined. */
+/**
+ * Writes `object`, which must not exist yet when `current` is undefined.
+ * @param textOf another way to the same text as `serialise` makes.
+ */
 export function commit(
   session: Session,
   definition: ResourceDefinition,
   object: KubeObject,
   current: Current | undefined,
+  textOf: typeof serialise = serialise,
 ): Written {
   const kept = asWritten(session, definition, object);
   const stored = session.transaction.put(
     keyOfObject(definition, object),
     entriesOf(kept.definition, kept.object),
     (revision) => {
-      const text = serialise(kept.object, String(revision));
+      const text = textOf(kept.object, String(revision));
       requireStorable(text);
       return text;
     },

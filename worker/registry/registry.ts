@@ -10,6 +10,7 @@ import type { Store, Synchronous, Transaction } from '../store/store.ts';
 import { SYSTEM, type UserInfo } from '../users.ts';
 import type { Objects } from './objects.ts';
 import type { RegistryParts } from './parts.ts';
+import { RecentObjects } from './recent-objects.ts';
 import type { Session } from './session.ts';
 import { typedObjects } from './typed-objects.ts';
 import type { WebhookJournal } from './webhook-journal.ts';
@@ -65,6 +66,7 @@ export function createRegistry(parts: RegistryParts, drain: () => void = () => {
   const committed = configurationsOf(store);
   let configurations = NO_CONFIGURATIONS;
   let depth = 0;
+  const recent = new RecentObjects();
 
   function open<T>(caller: Caller, body: (session: Session) => Synchronous<T>): T {
     // Before the transaction opens: what it writes of them holds for whoever comes after it.
@@ -73,7 +75,7 @@ export function createRegistry(parts: RegistryParts, drain: () => void = () => {
     caller.journal?.rewind();
     try {
       return store.transact((transaction) => {
-        const value = body(sessionOf(parts, transaction, caller, configurations));
+        const value = body(sessionOf(parts, transaction, caller, configurations, recent));
         if (caller.dryRun) throw new RolledBack(value);
         if (depth === 1) drain();
         return value;
@@ -87,6 +89,7 @@ export function createRegistry(parts: RegistryParts, drain: () => void = () => {
     try {
       return open(caller, body);
     } catch (error) {
+      recent.clear();
       parts.rolledBack?.();
       if (caller.dryRun && error instanceof RolledBack) return error.value as T;
       throw error;
@@ -110,7 +113,13 @@ export function createRegistry(parts: RegistryParts, drain: () => void = () => {
 const atTime = (transaction: Transaction, nowMs: number): Transaction =>
   nowMs === transaction.nowMs ? transaction : Object.create(transaction, { nowMs: { value: nowMs } });
 
-function sessionOf(given: RegistryParts, opened: Transaction, caller: Caller, configurations: Configurations): Session {
+function sessionOf(
+  given: RegistryParts,
+  opened: Transaction,
+  caller: Caller,
+  configurations: Configurations,
+  recent: RecentObjects,
+): Session {
   const { journal } = caller;
   const transaction = journal === undefined ? opened : atTime(opened, journal.began(opened.nowMs));
   const parts = journal === undefined ? given : { ...given, ...journal.draws(given) };
@@ -135,6 +144,7 @@ function sessionOf(given: RegistryParts, opened: Transaction, caller: Caller, co
     configurations,
     journal,
     reader,
+    recent,
     get objects() {
       objects ??= typedObjects(session);
       return objects;

@@ -8,6 +8,7 @@ import type { Transaction } from '../store/store.ts';
 import type { UserInfo } from '../users.ts';
 import type { Objects } from './objects.ts';
 import type { RegistryParts } from './parts.ts';
+import type { RecentObjects } from './recent-objects.ts';
 import type { WebhookJournal } from './webhook-journal.ts';
 
 export interface Session {
@@ -29,6 +30,7 @@ export interface Session {
   /** What webhooks have said so far; undefined where none are asked. */
   readonly journal: WebhookJournal | undefined;
   readonly reader: AdmissionReader;
+  readonly recent: RecentObjects;
   /** The same session as controllers see it. */
   readonly objects: Objects;
 }

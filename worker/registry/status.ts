@@ -9,9 +9,10 @@ import type { JsonObject, ResourceDefinition } from '../resources/definition.ts'
 import { checkFields } from '../resources/fields.ts';
 import { admit, admitValid } from './admit.ts';
 import { storedSchema, trackChange } from './apply/tracking.ts';
-import { type Current, commit, type Written } from './commit.ts';
+import { type Current, commit, keyOf, type Written } from './commit.ts';
 import { equalJson, isMap, ownValue, setKey } from './json.ts';
 import type { Session } from './session.ts';
+import { serialiseShared } from './shared-text.ts';
 import type { Write } from './write.ts';
 
 type WithStatus = KubeObject & { status?: unknown };
@@ -50,7 +51,14 @@ export function replaceStatus(
   const causes = definition.validateStatus?.(draft, stored) ?? [];
   if (causes.length > 0) throw invalid(definition.identity, name, causes);
   admitValid(session, asked);
-  return commit(session, definition, draft, current);
+  const written = commit(session, definition, draft, current, serialiseShared);
+  if (!session.dryRun) keep(session, definition, written);
+  return written;
+}
+
+function keep(session: Session, { identity }: ResourceDefinition, { object, text }: Written): void {
+  const { name, namespace = '', resourceVersion } = object.metadata;
+  session.recent.keep(keyOf(identity, namespace, name), { object, text, revision: Number(resourceVersion) });
 }
 
 /** The status in canonical form, made of the stored one's parts where those say the same; the stored one itself when all do. */

@@ -7,7 +7,7 @@ import { schemaOf } from '../resources/catalog.ts';
 import type { JsonObject, ResourceDefinition } from '../resources/definition.ts';
 import { checkFields } from '../resources/fields.ts';
 import { bind } from './binding.ts';
-import { commit, keyOf, parseStored, readCurrent } from './commit.ts';
+import { commit, keyOf, readCurrent } from './commit.ts';
 import { asStored } from './conversion.ts';
 import { create } from './create.ts';
 import { deleteObject } from './delete.ts';
@@ -95,9 +95,8 @@ export function typedObjects(session: Session): Objects {
     updateStatus: (identity, draft) => change(identity, draft, 'status'),
 
     replaceStatus(identity, namespace, name, compose) {
-      const stored = session.transaction.get(keyOf(identity, namespace, name));
-      if (stored === undefined) throw notFound(identity, name);
-      const current = parseStored(stored);
+      const current = session.recent.read(session.transaction, keyOf(identity, namespace, name));
+      if (current === undefined) throw notFound(identity, name);
       const object = current.object as Parameters<typeof compose>[0];
       const status = compose(object);
       const definition = definitionOf(identity, object);

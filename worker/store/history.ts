@@ -38,21 +38,18 @@ export function getObject(sql: Sql, key: ObjectKey): StoredObject | undefined {
   return { resource: key.resource, namespace: key.namespace, name: key.name, revision: row.revision, text: row.text };
 }
 
-/** An object as a write finds it. */
-export interface Current {
-  revision: number;
-  text: string;
-  entries: string;
-}
-
-export function currentOf(sql: Sql, key: ObjectKey): Current | undefined {
-  return sql.all<Current>(
+/** The same, and what it can be found by, as it lies in the log. */
+export function getWithEntries(sql: Sql, key: ObjectKey): { stored: StoredObject; entries: string } | undefined {
+  const { resource, namespace, name } = key;
+  const row = sql.all<{ revision: number; text: string; entries: string }>(
     `SELECT l.revision, l.text, l.entries FROM objects o CROSS JOIN log l ON l.revision = o.revision
      WHERE o.resource = ? AND o.namespace = ? AND o.name = ?`,
-    key.resource,
-    key.namespace,
-    key.name,
+    resource,
+    namespace,
+    name,
   )[0];
+  if (row === undefined) return undefined;
+  return { stored: { resource, namespace, name, revision: row.revision, text: row.text }, entries: row.entries };
 }
 
 // ---- Lists --------------------------------------------------------------------------------------------------------

@@ -7,18 +7,18 @@
  * - The newest revision lives in SQLite. Inside a transaction it is counted in `#open`, and put back by a savepoint's
  *   rollback together with the changes and the queued work.
  * - A write that failed half-way poisons its transaction: nothing commits, even when the caller caught the error.
+ * - What a transaction has read of an object or written to it (`known`) is how it lies in the tables: forgotten by a rollback.
  * - Listeners hear of commits in order: one that writes is heard of after all have heard of what it answered to.
  */
 import { expired, resourceVersionTooLarge, tooLarge } from '../../shared/errors.ts';
 import { formatEntries, normaliseEntries, parseEntries, writeIndex } from './entries.ts';
 import {
-  type Current,
   changeAt,
   changesAfter,
   compactTo,
   countObjects,
-  currentOf,
   getObject,
+  getWithEntries,
   listObjects,
   positionOf,
   revisionAt,
@@ -56,27 +56,37 @@ type Listener = (changes: readonly Change[]) => void;
 
 interface OpenTransaction {
   transaction: Transaction;
-  /** What was read last and not written since: a write mostly follows its own read. */
-  read: { key: ObjectKey; current: Current } | undefined;
   nowMs: number;
   revision: number;
   changes: Change[];
   afterCommit: (() => void)[];
+  known: Map<string, Current | undefined>;
   /** Set while a write is under way; still set afterwards when it failed. */
   writing: boolean;
 }
+
+interface Current {
+  revision: number;
+  entries: string;
+}
+
+const idOf = ({ resource, namespace, name }: ObjectKey): string => `${resource}\0${namespace}\0${name}`;
+/** So that a transaction that looks at everything does not keep it. */
+const MOST_KNOWN = 1000;
 
 const DEFAULT_COMPACTION_ROWS = 1000;
 /** Cloudflare refuses a row of more than 2 MB, and the entries share the object's. */
 const MAX_ENTRIES_BYTES = 262_144;
 
-const isSameKey = (a: ObjectKey, b: ObjectKey): boolean =>
-  a.name === b.name && a.namespace === b.namespace && a.resource === b.resource;
-
 /** Measures only what could be too long: a code unit is at most three bytes. */
 function isLonger(text: string, maxBytes: number): boolean {
   if (text.length * 3 <= maxBytes) return false;
   return text.length > maxBytes || new TextEncoder().encode(text).byteLength > maxBytes;
+}
+
+function know({ known }: OpenTransaction, key: ObjectKey, current: Current | undefined): void {
+  if (known.size >= MOST_KNOWN) known.clear();
+  known.set(idOf(key), current);
 }
 
 export class SqliteStore implements Store {
@@ -180,11 +190,11 @@ export class SqliteStore implements Store {
   #outermost<T>(body: (transaction: Transaction) => T): T {
     const open: OpenTransaction = {
       transaction: this.#transaction(),
-      read: undefined,
       nowMs: this.#clock(),
       revision: positionOf(this.#sql).revision,
       changes: [],
       afterCommit: [],
+      known: new Map(),
       writing: false,
     };
     this.#open = open;
@@ -216,11 +226,11 @@ export class SqliteStore implements Store {
     try {
       return this.#sql.transaction(() => this.#run(open, body));
     } catch (error) {
-      open.read = undefined;
       open.revision = revision;
       open.writing = writing;
       open.changes.length = changes;
       open.afterCommit.length = afterCommit;
+      open.known.clear();
       this.#work.rollBackTo(work);
       throw error;
     }
@@ -257,6 +267,7 @@ export class SqliteStore implements Store {
         return opened().nowMs;
       },
       get: (key) => store.#get(opened(), key),
+      revisionOf: (key) => store.#current(opened(), key)?.revision ?? 0,
       list: (query) => store.list(query),
       texts: (query) => store.texts(query),
       count: (query) => store.count(query),
@@ -317,6 +328,7 @@ export class SqliteStore implements Store {
     );
     writeIndex(this.#sql, key, before ?? [], after);
     open.writing = false;
+    know(open, key, { revision, entries: entriesText });
     return this.#changed(open, key, revision, text, before === undefined ? 'ADDED' : 'MODIFIED', after, before);
   }
 
@@ -341,21 +353,29 @@ export class SqliteStore implements Store {
     );
     writeIndex(this.#sql, key, before, []);
     open.writing = false;
+    know(open, key, undefined);
     return this.#changed(open, key, revision, text, 'DELETED', before, before);
   }
 
   #get(open: OpenTransaction, key: ObjectKey): StoredObject | undefined {
-    const current = currentOf(this.#sql, key);
-    open.read = current && { key, current };
-    if (current === undefined) return undefined;
-    const { resource, namespace, name } = key;
-    return { resource, namespace, name, revision: current.revision, text: current.text };
+    const found = getWithEntries(this.#sql, key);
+    know(open, key, found && { revision: found.stored.revision, entries: found.entries });
+    return found?.stored;
   }
 
-  /** What a write is about to replace. */
   #current(open: OpenTransaction, key: ObjectKey): Current | undefined {
-    const { read } = open;
-    return read !== undefined && isSameKey(read.key, key) ? read.current : currentOf(this.#sql, key);
+    const id = idOf(key);
+    const known = open.known.get(id);
+    if (known !== undefined || open.known.has(id)) return known;
+    const current = this.#sql.all<Current>(
+      `SELECT l.revision, l.entries FROM objects o CROSS JOIN log l ON l.revision = o.revision
+       WHERE o.resource = ? AND o.namespace = ? AND o.name = ?`,
+      key.resource,
+      key.namespace,
+      key.name,
+    )[0];
+    know(open, key, current);
+    return current;
   }
 
   #expect(key: ObjectKey, current: Current | undefined, expected: number | undefined): void {
@@ -408,7 +428,6 @@ export class SqliteStore implements Store {
   ): StoredObject {
     const { resource, namespace, name } = key;
     open.revision = revision;
-    open.read = undefined;
     open.changes.push({ type, resource, namespace, name, revision, text, entries, previousEntries });
     return { resource, namespace, name, revision, text };
   }

@@ -110,6 +110,8 @@ export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
 export interface Transaction extends Reader {
   /** Milliseconds since the epoch; the same during the whole transaction. */
   readonly nowMs: number;
+  /** The revision of the object, 0 when there is none: for who knows already what it held at one. */
+  revisionOf(key: ObjectKey): number;
   /**
    * Writes an object. `serialise` is given the new revision and returns the text.
    * @param expected the revision that must be current (0: must not exist); undefined: whatever is there.

@@ -132,3 +132,32 @@ test('a status of what is not there is refused by name', () => {
   const cluster = testCluster();
   expect(replaced(cluster, {})).toMatchObject({ code: 404, message: 'pods "web" not found' });
 });
+
+test('what was rolled back is not taken for what is stored, though its revision is given again', () => {
+  const cluster = clusterWithPod();
+  const say = (message: string) => replaced(cluster, { phase: 'Running', message });
+  say('first');
+  const undone = () =>
+    cluster.do((objects) => {
+      objects.replaceStatus(PODS, namespace, name, () => ({ message: 'undone' }));
+      throw new Error('on purpose');
+    });
+  expect(undone).toThrow('on purpose');
+  // The revision that was undone.
+  cluster.do((objects) => {
+    const pod = objects.get(PODS, namespace, name) as Pod;
+    objects.update(PODS, { ...pod, metadata: { ...pod.metadata, labels: { app: 'web' } } });
+  });
+  let seen: PodStatus | undefined;
+  cluster.do((objects) => {
+    objects.replaceStatus(PODS, namespace, name, ({ status }) => {
+      seen = status;
+      return { message: 'second' };
+    });
+  });
+  expect(seen?.message).toBe('first');
+  expect(cluster.stored<Pod>('pods', namespace, name)).toMatchObject({
+    metadata: { labels: { app: 'web' } },
+    status: { message: 'second' },
+  });
+});
