@@ -22,15 +22,5 @@ export function entriesOf(definition: ResourceDefinition, object: KubeObject): I
   entries.push(...(definition.entries?.(object) ?? []));
   if (definition.identity.kind === 'Service' && definition.identity.group === '')
     entries.push(...addressEntries(object));
-  return unique(entries);
-}
-
-function unique(entries: readonly IndexEntry[]): IndexEntry[] {
-  const seen = new Set<string>();
-  return entries.filter(({ index, value }) => {
-    const key = `${index}\u0000${value}`;
-    if (seen.has(key)) return false;
-    seen.add(key);
-    return true;
-  });
+  return entries;
 }

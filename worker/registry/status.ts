@@ -8,7 +8,7 @@ import { invalid } from '../../shared/errors.ts';
 import type { JsonObject, ResourceDefinition } from '../resources/definition.ts';
 import { checkFields } from '../resources/fields.ts';
 import { admit, admitValid } from './admit.ts';
-import { storedSchema, trackChange } from './apply/tracking.ts';
+import { storedSchema, trackStatus } from './apply/tracking.ts';
 import { type Current, commit, keyOf, type Written } from './commit.ts';
 import { equalJson, isMap, ownValue, setKey } from './json.ts';
 import type { Session } from './session.ts';
@@ -36,7 +36,7 @@ export function replaceStatus(
   if (status === stored.status) return { object: stored, text: current.text };
   // What is shared with what is stored is not written to: no plugin changes anything on this path.
   const draft: WithStatus = { ...stored, status, metadata: { ...stored.metadata } };
-  trackChange(session, definition, draft, stored, 'status');
+  trackStatus(session, definition, draft, stored);
   const { name, namespace = '' } = stored.metadata;
   const asked: Write = {
     operation: 'UPDATE',

@@ -5,13 +5,15 @@ import type { IndexEntry, ObjectKey } from './store.ts';
 
 const pairOf = (entry: IndexEntry): string => `${entry.index}\0${entry.value}`;
 
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+const byPair = (a: IndexEntry, b: IndexEntry): number => compareText(a.index, b.index) || compareText(a.value, b.value);
+
 /** A pair is stored once, in an order that does not depend on who collected them. */
 export function normaliseEntries(entries: readonly IndexEntry[]): IndexEntry[] {
-  const byPair = new Map(entries.map((entry) => [pairOf(entry), entry]));
-  const pairs = [...byPair.keys()].sort();
-  return pairs.map((pair) => {
-    const { index, value } = byPair.get(pair) as IndexEntry;
-    return { index, value };
+  const sorted = [...entries].sort(byPair);
+  return sorted.filter((entry, at) => {
+    const before = sorted[at - 1];
+    return before === undefined || byPair(before, entry) !== 0;
   });
 }
 

@@ -310,9 +310,11 @@ export class SqliteStore implements Store {
     const current = this.#current(open, key);
     this.#expect(key, current, expected);
     const after = normaliseEntries(entries);
-    const before = current === undefined ? undefined : parseEntries(current.entries);
-    const { revision, text } = this.#next(open, serialise);
     const entriesText = formatEntries(after);
+    // Most writes leave what an object can be found by as it was.
+    const stays = current?.entries === entriesText;
+    const before = current === undefined ? undefined : stays ? after : parseEntries(current.entries);
+    const { revision, text } = this.#next(open, serialise);
     if (isLonger(entriesText, MAX_ENTRIES_BYTES)) {
       throw tooLarge(`Request entity too large: labels and other indexed values are limited to ${MAX_ENTRIES_BYTES}`);
     }
@@ -326,7 +328,7 @@ export class SqliteStore implements Store {
       key.name,
       revision,
     );
-    writeIndex(this.#sql, key, before ?? [], after);
+    if (!stays) writeIndex(this.#sql, key, before ?? [], after);
     open.writing = false;
     know(open, key, { revision, entries: entriesText });
     return this.#changed(open, key, revision, text, before === undefined ? 'ADDED' : 'MODIFIED', after, before);

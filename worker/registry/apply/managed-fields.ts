@@ -224,7 +224,9 @@ function writtenAgain(
   for (const { fieldsV1 = {} } of entries) {
     if (meets(fieldsV1, removed) || (fieldsV1 !== mine.fieldsV1 && meets(fieldsV1, written))) return undefined;
   }
-  const renewed = entries.map((entry) => (entry === mine ? { ...mine, time: scope.now } : entry));
+  const renewed = entries.map((entry) =>
+    entry === mine && mine.time !== scope.now ? { ...mine, time: scope.now } : entry,
+  );
   return renewed.sort((a, b) => byAge(nameOf(a), nameOf(b)));
 }
 

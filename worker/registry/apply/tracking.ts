@@ -135,6 +135,26 @@ export function trackChange(
         );
 }
 
+/** The same where only the status may have changed: nothing else is looked at. */
+export function trackStatus(
+  session: Session,
+  definition: ResourceDefinition,
+  draft: KubeObject & { status?: unknown },
+  stored: KubeObject & { status?: unknown },
+): void {
+  const entries = stored.metadata.managedFields ?? [];
+  const statusOf = ({ status = {} }: { status?: unknown }) => ({ status }) as JsonMap;
+  draft.metadata.managedFields =
+    entries.length === 0
+      ? []
+      : trackUpdate(
+          writeScope(session, definition, 'Update', 'status', stored),
+          statusOf(stored),
+          statusOf(draft),
+          entries,
+        );
+}
+
 /** Kubernetes: entries of which one cannot be read count as if none had been sent. */
 const areReadable = (entries: Entries): boolean => entries.every((entry) => areFields(entry.fieldsV1 ?? {}));
 
