@@ -1,10 +1,13 @@
 /** Streams of pods and public requests through the whole Worker, to a minion whose end a test plays. */
-import { exports } from 'cloudflare:workers';
+import { runInDurableObject } from 'cloudflare:test';
+import { env, exports } from 'cloudflare:workers';
 import { describe, expect, test } from 'vitest';
 import type { Pod } from '../../shared/api/core.ts';
 import type { Status } from '../../shared/api/meta.ts';
-import type { StreamHeader } from '../../shared/tunnel/kinds.ts';
+import type { StreamEnd, StreamHeader } from '../../shared/tunnel/kinds.ts';
 import { encodeMessage, MessageReader } from '../../shared/tunnel/messages.ts';
+import type { TunnelStream } from '../../shared/tunnel/stream.ts';
+import type { Env } from '../../worker/env.ts';
 import { eventually } from '../support/eventually.ts';
 import { TestApi } from './support/api.ts';
 import { dataSocket, type StreamHandler } from './support/data-socket.ts';
@@ -123,6 +126,98 @@ describe('exec', () => {
     expect(JSON.parse(client.on(3))).toMatchObject({ status: 'Success' });
     expect(received).toBe(pieces * (piece.length - 1));
   }, 60_000);
+
+  describe('whose client closes behind its last byte', () => {
+    const INPUT = new Uint8Array(Array.from({ length: 1_000_000 }, (_, at) => (at * 31) % 256));
+    const QUERY = 'command=cat&stdin=1&stdout=1';
+
+    function sendAndClose(socket: WebSocket): void {
+      for (let at = 0; at < INPUT.length; at += 50_000) {
+        socket.send(Uint8Array.of(0, ...INPUT.subarray(at, at + 50_000)));
+      }
+      socket.close(1000, '');
+    }
+
+    /** What the minion was sent, taken only once `reading` is called. */
+    function keeping() {
+      const chunks: Uint8Array[] = [];
+      const ends: StreamEnd[] = [];
+      const owed: (() => void)[] = [];
+      let isReading = false;
+      let opened: TunnelStream | undefined;
+      const handler: StreamHandler = (stream) => {
+        opened = stream;
+        stream.head({ ok: true });
+        return {
+          data: (_channel, bytes) => {
+            chunks.push(bytes.slice());
+            const taken = () => stream.consumed(bytes.length);
+            if (isReading) taken();
+            else owed.push(taken);
+          },
+          close: (end) => ends.push(end),
+        };
+      };
+      return {
+        handler,
+        ends,
+        bytes: () => chunks.reduce((sum, { length }) => sum + length, 0),
+        content: async () => new Uint8Array(await new Blob(chunks).arrayBuffer()),
+        reading: () => {
+          isReading = true;
+          for (const taken of owed.splice(0)) taken();
+        },
+        stream: () => opened,
+      };
+    }
+
+    /** Sockets of clients' streams at the Relay of the minion. */
+    function clientsOf(api: TestApi): Promise<number> {
+      const { RELAY } = env as unknown as Env;
+      const relay = RELAY.get(RELAY.idFromName(`${api.cluster}/m1`));
+      return runInDurableObject(relay as never, (_, state) => state.getWebSockets('client').length);
+    }
+
+    test.each(['v5.channel.k8s.io', 'v4.channel.k8s.io'])('has sent all of it (%s)', async (protocol) => {
+      const minion = keeping();
+      minion.reading();
+      const { api } = await clusterWithPod(minion.handler);
+      const client = await upgraded(api, `${POD}/exec?${QUERY}`, protocol);
+      sendAndClose(client.socket);
+      await eventually('the close is answered', () => client.closes.length > 0);
+      expect(client.closes).toEqual([1000]);
+      await eventually('the end', () => minion.ends.length > 0, { describe: () => `${minion.bytes()} bytes` });
+      expect(minion.ends).toEqual([{}]);
+      expect(await minion.content()).toEqual(INPUT);
+      await eventually('nothing is left at the Relay', async () => (await clientsOf(api)) === 0);
+    });
+
+    test('has sent all of it, however late the command reads', async () => {
+      const minion = keeping();
+      const { api } = await clusterWithPod(minion.handler);
+      const client = await upgraded(api, `${POD}/exec?${QUERY}`, 'v5.channel.k8s.io');
+      sendAndClose(client.socket);
+      await eventually('the client has left', () => client.closes.length > 0);
+      await eventually('the minion’s window is full', () => minion.bytes() > 200_000);
+      await api.evict();
+      expect(minion.ends).toEqual([]);
+      minion.reading();
+      await eventually('the end', () => minion.ends.length > 0, { describe: () => `${minion.bytes()} bytes` });
+      expect(await minion.content()).toEqual(INPUT);
+    });
+
+    test('holds nothing any more once the command has ended, though it read nothing', async () => {
+      const minion = keeping();
+      const { api } = await clusterWithPod(minion.handler);
+      const client = await upgraded(api, `${POD}/exec?${QUERY}`, 'v5.channel.k8s.io');
+      sendAndClose(client.socket);
+      await eventually('the client has left', () => client.closes.length > 0);
+      await eventually('the minion’s window is full', () => minion.bytes() > 200_000);
+      expect(await clientsOf(api)).toBe(1);
+      minion.stream()?.close({ status: SUCCESS });
+      await eventually('the stream is gone', async () => (await clientsOf(api)) === 0);
+    });
+  });
 
   test('speaks base64 to clients that ask for it', async () => {
     const { api } = await clusterWithPod(shouting);

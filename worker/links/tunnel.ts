@@ -50,6 +50,8 @@ export async function openStream(
     if (typeof data === 'string') return;
     try {
       session.receive(new Uint8Array(data as ArrayBuffer));
+      // The end of a stream that this side has closed before is no event; its socket must go all the same.
+      if (session.streamCount === 0) pump();
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       socket.close(1002, error.message.slice(0, 100));

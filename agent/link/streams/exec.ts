@@ -1,5 +1,5 @@
 /** exec and attach: stdin, stdout, stderr and resizes of a container, ended with the Status that kubectl expects. */
-import { PassThrough } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import type { Status } from '../../../shared/api/meta.ts';
 import { type AttachHeader, CHANNELS, type ExecHeader } from '../../../shared/tunnel/kinds.ts';
 import type { StreamEvents, TunnelStream } from '../../../shared/tunnel/stream.ts';
@@ -51,10 +51,13 @@ function terminal(
 ): StreamEvents {
   let session: ExecSession | undefined;
   let size: { columns: number; rows: number } | undefined;
+  /** The client closed: its input is still the command's, and nobody reads the outputs. */
+  let left = false;
   const input = new PassThrough();
-  const ends = new NodeEnds(stream, () => {
+  const ends = new NodeEnds(stream, ({ error }) => {
     input.end();
-    session?.close();
+    left = header.stdin && error === undefined;
+    if (!left) session?.close();
   });
   ends.sink(CHANNELS.stdin, input);
 
@@ -67,8 +70,8 @@ function terminal(
 
   const run = async (): Promise<void> => {
     session = await begin();
-    // The client may have left while the engine was at work.
-    if (stream.closed) {
+    // The client may have gone while the engine was at work.
+    if (stream.closed && !left) {
       session.close();
       return;
     }
@@ -84,13 +87,19 @@ function terminal(
     // Together, so that an output that breaks because the client left is nobody's unhandled rejection.
     const [code] = await Promise.all([
       session.ended,
-      header.stdout ? ends.send(CHANNELS.stdout, session.stdout) : drain(session.stdout),
-      header.stderr && !header.tty ? ends.send(CHANNELS.stderr, session.stderr) : drain(session.stderr),
+      header.stdout ? send(CHANNELS.stdout, session.stdout) : drain(session.stdout),
+      header.stderr && !header.tty ? send(CHANNELS.stderr, session.stderr) : drain(session.stderr),
     ]);
     stream.close({ status: statusAfter(code) });
   };
+  // To its end, also when nobody is there to read it: Docker drops what is left of the input when an output cannot be written.
+  const send = async (channel: number, source: Readable): Promise<void> => {
+    for await (const chunk of source as AsyncIterable<Buffer>) await ends.write(channel, chunk);
+    stream.end(channel);
+  };
   run().catch((error: unknown) => {
-    if (session === undefined) refuse(stream, error);
+    if (left) parts.log.warn({ pod: header.pod, err: error }, 'a command that nobody watches broke off');
+    else if (session === undefined) refuse(stream, error);
     else stream.close({ status: statusOf(error) });
     session?.close();
   });

@@ -39,9 +39,12 @@ class TerminalClient implements StreamEvents {
   private readonly pause: Pause | undefined;
   private stream: TunnelStream | undefined;
   /** What came before the stream was open. */
-  private early: (() => void)[] = [];
+  private early: (ArrayBuffer | string)[] = [];
   private earlyBytes = 0;
+  /** Nothing more goes to the client, and nothing that it says counts. */
   private over = false;
+  /** It is over because the client's connection ended: what it said before still goes to the command. */
+  private left = false;
 
   constructor(socket: WebSocket, protocol: Subprotocol, header: ExecHeader | AttachHeader, pause: Pause | undefined) {
     this.pause = pause;
@@ -57,11 +60,12 @@ class TerminalClient implements StreamEvents {
 
   opened(stream: TunnelStream): void {
     this.stream = stream;
-    if (this.over) {
-      stream.reset('the client went away');
+    if (this.over && !this.left) {
+      stream.reset('the client sent more than is kept for it');
       return;
     }
-    for (const each of this.early.splice(0)) each();
+    for (const each of this.early.splice(0)) this.pass(stream, each);
+    if (this.left) stream.close();
   }
 
   failed(error: unknown): void {
@@ -92,20 +96,24 @@ class TerminalClient implements StreamEvents {
     if (this.over) return;
     if (this.stream === undefined) {
       this.earlyBytes += typeof data === 'string' ? data.length : data.byteLength;
+      this.early.push(data);
       this.limit(this.earlyBytes);
-      this.early.push(() => this.fromClient(data));
       return;
     }
+    this.pass(this.stream, data);
+  }
+
+  private pass(stream: TunnelStream, data: ArrayBuffer | string): void {
     try {
       const message = decodeChannelMessage(this.protocol, data);
-      if (message.type === 'end') this.stream.end(message.channel);
+      if (message.type === 'end') stream.end(message.channel);
       if (message.type !== 'data') return;
       // stdin and resizes; what a client writes on other channels means nothing.
       if (message.channel !== CHANNELS.stdin && message.channel !== CHANNELS.resize) return;
-      this.stream.write(message.channel, message.bytes);
-      this.limit(this.stream.waitingBytes);
+      stream.write(message.channel, message.bytes);
+      this.limit(stream.waitingBytes);
     } catch (error) {
-      this.stream.reset('the client broke the protocol');
+      stream.reset('the client broke the protocol');
       this.failed(error);
     }
   }
@@ -117,10 +125,13 @@ class TerminalClient implements StreamEvents {
     this.finish(badRequest('the client sends faster than the command reads').status);
   }
 
+  /** Kubernetes: however the connection ended, what came before goes to the command, and then its input ends. */
   private leave(): void {
-    this.over = true;
-    this.stream?.reset('the client went away');
     closeSocket(this.socket, 1000, '');
+    if (this.over) return;
+    this.over = true;
+    this.left = true;
+    this.stream?.close();
   }
 
   private finish(status: Status): void {

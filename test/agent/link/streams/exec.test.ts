@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import type { ExecSession } from '../../../../agent/runtime/runtime.ts';
@@ -121,6 +122,49 @@ describe('exec', () => {
     session.stdout.destroy(new Error('the connection was closed'));
     session.stderr.destroy(new Error('the connection was closed'));
     await eventually('both are gone', () => session.stdout.destroyed && session.stderr.destroyed);
+  });
+
+  test('goes on when the client closes behind its last byte: all input, then its end, and outputs that nobody holds up', async () => {
+    const { session, stdin, exit } = command();
+    const begin = Promise.withResolvers<ExecSession>();
+    const world = streamWorld({ exec: () => begin.promise });
+    const { stream } = world.open(EXEC);
+    const input = Buffer.from(Array.from({ length: 1_000_000 }, (_, at) => (at * 31) % 256));
+    for (let at = 0; at < input.length; at += 100_000) stream.write(CHANNELS.stdin, input.subarray(at, at + 100_000));
+    stream.close();
+    await eventually('the window is full', () => stream.waitingBytes > 0 && stream.waitingBytes < input.length);
+    begin.resolve(session);
+    const read: Buffer[] = [];
+    for await (const chunk of stdin) read.push(chunk as Buffer);
+    expect(Buffer.concat(read).equals(input)).toBe(true);
+    await eventually('both ends forget the stream', () => world.worker.streamCount + world.agent.streamCount === 0);
+    const stdout = session.stdout as PassThrough;
+    for (let count = 0; count < 200; count++) {
+      if (!stdout.write(Buffer.alloc(20_000))) await once(stdout, 'drain');
+    }
+    expect(session.closed).toBe(false);
+    exit(0);
+    await eventually('the outputs are read to their end', () => stdout.readableEnded && session.stderr.readableEnded);
+  });
+
+  test('that nobody sends input is let go when the client closes', async () => {
+    const { session } = command();
+    const opened = streamWorld({ exec: async () => session }).open({ ...EXEC, stdin: false });
+    await opened.head();
+    opened.stream.close();
+    await eventually('the session is closed', () => session.closed);
+  });
+
+  test('whose engine fails after the client closed says so in the log', async () => {
+    const { session, fail } = command();
+    const world = streamWorld({ exec: async () => session });
+    const opened = world.open(EXEC);
+    await opened.head();
+    opened.stream.close();
+    await eventually('the end of the input', () => (session.stdin as PassThrough).writableEnded);
+    fail(new Error('the engine went away'));
+    await eventually('the session is closed', () => session.closed);
+    expect(world.log.lines.join('\n')).toContain('a command that nobody watches broke off');
   });
 
   test('ends with a Status when the engine fails in the middle', async () => {
