@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
 import { type Lab, startLab } from '../../support/lab.ts';
 import { currentClient } from './current.ts';
+import { leavingClient } from './leaving.ts';
 import { olderClient } from './older.ts';
 import { NAMESPACE, PODS } from './pods.ts';
 
@@ -27,5 +28,7 @@ afterAll(async () => {
 });
 
 describe('client-node 0.22', () => olderClient(() => lab));
+
+describe('a client that leaves', () => leavingClient(() => lab));
 
 describe('client-node 2', () => currentClient(() => lab));

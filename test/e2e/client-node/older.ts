@@ -1,7 +1,7 @@
 /** The generation before: `request` and CommonJS; calls take one argument after the other, and answer with the HTTP response. */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -23,7 +23,7 @@ import {
   type V1Status,
   Watch,
 } from 'client-node-0.22';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test, vi } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
 import type { Lab } from '../../support/lab.ts';
 import { NAMESPACE, sink } from './pods.ts';
@@ -93,7 +93,6 @@ export function olderClient(labOf: () => Lab): void {
     await eventually('the page', () => out.text().endsWith('served\n'), { describe: out.text });
   });
 
-  // Its cpToPod closes the socket behind the last byte and never settles: worker/http/README.md, 2026-11-26.
   test('copies a file from a pod', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'longshore-cp-'));
     try {
@@ -104,6 +103,39 @@ export function olderClient(labOf: () => Lab): void {
       const copy = readFileSync(join(folder, 'older.bin'));
       expect([copy.length, createHash('sha256').update(copy).digest('hex')]).toEqual([100_000, sum]);
     } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('copies a directory to a pod, though it closes behind its last byte', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'longshore-cp-'));
+    // Its archive stays behind, for it removes it when it hears of the end, and it has left by then.
+    vi.stubEnv('TMPDIR', folder);
+    try {
+      const inner = join(folder, 'sent', 'inner');
+      mkdirSync(inner, { recursive: true });
+      const lines: string[] = [];
+      for (const [at, size] of [0, 1, 70_000, 1_000_000, 3_000_000].entries()) {
+        const bytes = Buffer.from(Array.from({ length: size }, (_, index) => (index * (31 + at)) % 251));
+        writeFileSync(join(inner, `${size}.bin`), bytes);
+        lines.push(`${createHash('sha256').update(bytes).digest('hex')}  sent/inner/${size}.bin`);
+      }
+      const failures: unknown[] = [];
+      // Settles only when it fails.
+      new Cp(config).cpToPod(NAMESPACE, 'web', 'main', 'sent', '/root', folder).catch((error) => failures.push(error));
+      const sums = async () => (await exec(['sh', '-c', 'cd /root && sha256sum sent/inner/*'])).out.trim().split('\n');
+      let seen: string[] = [];
+      await eventually(
+        'every byte in the pod',
+        async () => {
+          seen = await sums();
+          return JSON.stringify(seen.sort()) === JSON.stringify(lines.sort());
+        },
+        { describe: () => [...seen, ...failures].join('\n') },
+      );
+      expect(failures).toEqual([]);
+    } finally {
+      vi.unstubAllEnvs();
       rmSync(folder, { recursive: true });
     }
   });
