@@ -1,5 +1,5 @@
 /** The control sockets of minions against the whole Cluster object, evicted between steps. */
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { ConfigMap, Node, Pod, PodStatus } from '../../shared/api/core.ts';
 import { FLANNEL_ANNOTATIONS, MIRROR_ANNOTATION } from '../../shared/api/longshore.ts';
 import type { KubeList, KubeObject } from '../../shared/api/meta.ts';
@@ -122,6 +122,100 @@ describe('hello', () => {
     await ScriptedMinion.joined(api, 'm1', { machineId: 'a-new-machine' });
     const after = await api.json<Node>('GET', '/api/v1/nodes/m1');
     expect(after.metadata.uid).not.toBe(before.metadata.uid);
+  });
+});
+
+describe('a malformed message', () => {
+  /** Lines that the Worker logged as trouble while this test ran. */
+  function trouble(): string[] {
+    const lines: string[] = [];
+    for (const level of ['warn', 'error'] as const) {
+      vi.spyOn(console, level).mockImplementation((line: unknown) => void lines.push(String(line)));
+    }
+    return lines;
+  }
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  const report = (more: object) => JSON.stringify({ type: 'report', id: 1, ...more });
+  const POD_REPORT = { namespace: 'default', name: 'p', uid: 'u', status: { phase: 'Running' } };
+
+  test.each([
+    ['that is cut short', '{"type":"report","id":1', /^not JSON: /],
+    ['that is no object', '[1]', /^the message is no object$/],
+    ['that is cut short in a foreign script', `{"${'й'.repeat(2000)}":`, /^not JSON: /],
+    ['that is nothing', 'null', /^the message is no object$/],
+    ['without a type', '{"id":1}', /^type is missing$/],
+    ['whose type is no text', '{"type":1}', /^type is no string$/],
+    ['without its number', '{"type":"report"}', /^id is missing$/],
+    ['with a list that is none', report({ pods: 'all' }), /^pods is no list$/],
+    ['about a pod that is nothing', report({ pods: [null] }), /^pods\[0\] is no object$/],
+    [
+      'about a pod without its status',
+      report({ pods: [{ ...POD_REPORT, status: null }] }),
+      /^pods\[0\]\.status is no object$/,
+    ],
+    [
+      'with a status of other types',
+      report({ pods: [{ ...POD_REPORT, status: { conditions: [{ type: 'Ready', status: 1 }] } }] }),
+      /^pods\[0\]\.status\.conditions\[0\]\.status is no string$/,
+    ],
+    [
+      'with an amount that is none',
+      report({ node: { status: { capacity: { cpu: 'x' } } } }),
+      /capacity\.cpu is no quantity$/,
+    ],
+    ['with a label of any length', report({ node: { labels: { ['й'.repeat(2000)]: 1 } } }), /^node\.labels\.\?{88}$/],
+    ['with a label that is no text', report({ node: { labels: { a: 1 } } }), /^node\.labels\.a is no string$/],
+    ['of an event about nothing', report({ events: [{ reason: 'x' }] }), /^events\[0\]\.involvedObject is missing$/],
+    ['of a mirror pod without metadata', report({ mirrors: [{}] }), /^mirrors\[0\]\.metadata is missing$/],
+    [
+      'with an acknowledgement of a half',
+      '{"type":"acknowledge","epoch":"x","revision":0.5}',
+      /revision is no integer$/,
+    ],
+    [
+      'with an acknowledgement longer than any',
+      JSON.stringify({ type: 'acknowledge', epoch: 'x'.repeat(5000), revision: 1 }),
+      /^epoch is too long$/,
+    ],
+    ['with a goodbye of no words', '{"type":"goodbye"}', /^reason is missing$/],
+  ])('%s closes the socket with 1007 and a reason, in one line of the log', async (_what, text, reason) => {
+    const api = freshApi();
+    const minion = await ScriptedMinion.joined(api, 'm1');
+    const lines = trouble();
+    minion.raw(text);
+    await eventually('the socket is closed', () => minion.closes.length > 0);
+    expect(minion.closes).toEqual([{ code: 1007, reason: expect.stringMatching(reason) }]);
+    expect(lines.map((line) => JSON.parse(line))).toEqual([
+      { level: 'warn', room: 'links', node: 'm1', malformed: expect.stringMatching(reason) },
+    ]);
+    const again = await ScriptedMinion.joined(api, 'm1');
+    expect((await again.report({})).type).toBe('reported');
+  });
+
+  test('that is a hello makes no Node', async () => {
+    const api = freshApi();
+    const minion = await ScriptedMinion.connect(api, 'm1');
+    const lines = trouble();
+    minion.raw(
+      JSON.stringify({ type: 'hello', version: 1, node: 'm1', agentVersion: '0', machineId: 'machine-of-m1' }),
+    );
+    await eventually('the socket is closed', () => minion.closes.length > 0);
+    expect(minion.closes).toEqual([{ code: 1007, reason: 'registration is missing' }]);
+    expect(lines).toHaveLength(1);
+    expect(await api.code('GET', '/api/v1/nodes/m1')).toBe(404);
+  });
+
+  test('in bytes is what this socket does not carry: 1003', async () => {
+    const api = freshApi();
+    const minion = await ScriptedMinion.joined(api, 'm1');
+    const lines = trouble();
+    minion.raw(Uint8Array.of(123, 125));
+    await eventually('the socket is closed', () => minion.closes.length > 0);
+    expect(minion.closes).toEqual([{ code: 1003, reason: 'the control socket carries text' }]);
+    expect(lines).toHaveLength(1);
   });
 });
 
@@ -307,6 +401,32 @@ describe('reports', () => {
       '/api/v1/namespaces/default/events',
     );
     expect(list.items.filter((each) => each.reason === 'BackOff').map((each) => each.count)).toEqual([2]);
+  });
+
+  test('of a mirror pod whose manifest has a wrong type are refused alone', async () => {
+    const api = freshApi();
+    const minion = await ScriptedMinion.joined(api, 'm1');
+    const mirror = (name: string, more: object) => ({
+      ...podOf(name, more),
+      metadata: { name, namespace: 'default', annotations: { [MIRROR_ANNOTATION]: 'one' } },
+    });
+    const ports = [{ containerPort: '80' }];
+    const wrong = mirror('wrong', { containers: [{ name: 'main', image: 'nginx', ports }] });
+    const { refused } = await minion.report({ mirrors: [wrong, mirror('right', {})] });
+    const message = 'spec.containers[0].ports[0].containerPort is no integer';
+    expect(refused).toMatchObject([{ name: 'wrong', status: { code: 400, message } }]);
+    expect(await api.code('GET', `${PODS}/right`)).toBe(200);
+  });
+
+  test('may say null for a time that is not set, as the kubelet does', async () => {
+    const api = freshApi();
+    const minion = await ScriptedMinion.joined(api, 'm1');
+    const pod = await api.json<Pod>('POST', PODS, { body: podOf('p', { nodeName: 'm1' }) });
+    const conditions = [{ type: 'Ready', status: 'True' as const, lastProbeTime: null }];
+    const { refused } = await minion.report({ pods: [reportOf(pod, { ...running(), conditions })] });
+    expect(refused).toBeUndefined();
+    const written = await api.json<Pod>('GET', `${PODS}/p`);
+    expect(written.status?.conditions).toMatchObject([{ type: 'Ready', status: 'True' }]);
   });
 
   test('make, replace and remove mirror pods of static pods, owned by the Node', async () => {

@@ -24,6 +24,7 @@ import type { MinionParts } from './minion-parts.ts';
 import { RecentChanges } from './recent-changes.ts';
 import { registerNode } from './registration.ts';
 import { applyReport } from './reports.ts';
+import { MalformedMessage, parseUpMessage } from './up-messages.ts';
 
 /** The tag of every minion's control socket. */
 export const MINION_TAG = 'minion';
@@ -34,7 +35,7 @@ const NODE_GROUP = 'system:nodes';
 /** In the token's UserInfo.extra: the machine that it was given to. */
 const MACHINE_EXTRA = 'longshore.dev/machine-id';
 
-const CLOSE = { normal: 1000, malformed: 1007, internal: 1011, restart: 1012, replaced: 4001, refused: 4003 } as const;
+const CLOSE = { normal: 1000, internal: 1011, restart: 1012, replaced: 4001, refused: 4003 } as const;
 /** Beyond this the minion reads too slowly: it is cut off and resumes from what it acknowledged. */
 const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
 
@@ -91,9 +92,10 @@ export class Minions {
     // What comes after the last word on either side is not heard.
     if (link === undefined || link.phase === 'left') return;
     try {
-      this.dispatch(socket, link, parseMessage(message));
+      this.dispatch(socket, link, parseUpMessage(message));
     } catch (error) {
-      if (error instanceof StatusError) this.refuse(socket, link, error.status);
+      if (error instanceof MalformedMessage) this.malformed(socket, link, error);
+      else if (error instanceof StatusError) this.refuse(socket, link, error.status);
       else this.fail(socket, link, error);
     }
   }
@@ -165,8 +167,7 @@ export class Minions {
     else if (message.type === 'acknowledge') {
       const { epoch, revision } = message;
       save(socket, { ...link, acknowledged: { epoch, revision } });
-    } else if (message.type === 'goodbye') this.goodbye(socket, link, message.reason);
-    else throw badRequest(`no message has type ${JSON.stringify((message as { type: unknown }).type)}`);
+    } else this.goodbye(socket, link, message.reason);
   }
 
   private hello(socket: WebSocket, link: Attachment, hello: Hello): void {
@@ -232,6 +233,12 @@ export class Minions {
     close(socket, CLOSE.refused, status.message ?? 'refused');
   }
 
+  private malformed(socket: WebSocket, link: Attachment, { code, message }: MalformedMessage): void {
+    console.warn(JSON.stringify({ level: 'warn', room: 'links', node: link.node, malformed: message }));
+    close(socket, code, message);
+    this.closed(socket);
+  }
+
   private fail(socket: WebSocket, link: Attachment, error: unknown): void {
     const stack = error instanceof Error ? error.stack : String(error);
     console.error(JSON.stringify({ level: 'error', room: 'links', node: link.node, error: stack }));
@@ -279,17 +286,6 @@ export function nodeOf(user: UserInfo): string {
     throw forbidden({ group: 'longshore.dev', resource: 'links' }, '', `User "${user.username}" is not a minion`);
   }
   return user.username.slice(NODE_USER.length);
-}
-
-function parseMessage(message: string | ArrayBuffer): UpMessage {
-  if (typeof message !== 'string') throw badRequest('the control socket carries text');
-  try {
-    const parsed = JSON.parse(message) as UpMessage | null;
-    if (typeof parsed === 'object' && parsed !== null) return parsed;
-  } catch (error) {
-    throw badRequest(`the message is not JSON: ${String(error)}`);
-  }
-  throw badRequest('the message is not a JSON object');
 }
 
 /** What sockets have attached, as long as this instance lives: reading it anew of a thousand sockets is dear. */

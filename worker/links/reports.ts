@@ -5,9 +5,11 @@
 import { type Event, NODES, PODS, type Pod, type PodCondition, type PodStatus } from '../../shared/api/core.ts';
 import { MIRROR_ANNOTATION } from '../../shared/api/longshore.ts';
 import type { Draft, Status } from '../../shared/api/meta.ts';
-import { alreadyExists, conflict, forbidden, notFound, StatusError } from '../../shared/errors.ts';
+import { alreadyExists, badRequest, conflict, forbidden, notFound, StatusError } from '../../shared/errors.ts';
 import type { PodReport, Report } from '../../shared/link/protocol.ts';
 import type { Objects } from '../registry/objects.ts';
+import { definition } from '../resources/schemas.ts';
+import { mistyped } from './message-types.ts';
 import { applyNodeReport, isOn } from './registration.ts';
 
 export interface Refusal {
@@ -119,6 +121,8 @@ function applyMirrors(objects: Objects, node: string, wanted: readonly Draft<Pod
     const { namespace = 'default', name = '' } = draft.metadata;
     kept.add(`${namespace}/${name}`);
     part({ namespace, name }, () => {
+      const wrong = mistyped(definition('io.k8s.api.core.v1.Pod'), draft);
+      if (wrong !== undefined) throw badRequest(wrong);
       const current = objects.get(PODS, namespace, name);
       const hash = draft.metadata.annotations?.[MIRROR_ANNOTATION];
       if (hash === undefined) throw forbidden(PODS, name, `can only create mirror pods on node '${node}'`);

@@ -101,8 +101,8 @@ export class ScriptedMinion {
     this.textListener = listener;
   }
 
-  raw(text: string): void {
-    this.socket.send(text);
+  raw(message: string | Uint8Array): void {
+    this.socket.send(message);
   }
 
   /** Sends a report and waits for its answer. */
