@@ -56,15 +56,17 @@ export class Relay extends DurableObject<Env> {
   }
 
   override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
-    // PING is answered by the platform; no other text has a meaning here.
-    if (typeof message === 'string') return;
-    const bytes = new Uint8Array(message);
     const from = attachmentOf(socket);
     try {
+      // PING is answered by the platform; no other text has a meaning here.
+      if (typeof message === 'string') throw new ProtocolError('a data socket carries frames, not text');
+      const bytes = new Uint8Array(message);
       if (from?.role === 'minion') this.fromMinion(socket, bytes);
       else if (from?.role === 'client') this.fromClient(socket, from.stream, bytes);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
+      const node = from?.role === 'minion' ? { node: from.node } : {};
+      console.warn(JSON.stringify({ level: 'warn', room: 'relay', ...node, malformed: error.message }));
       close(socket, CLOSE.protocol, error.message);
       this.lost(socket);
     }

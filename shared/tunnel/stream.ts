@@ -4,7 +4,6 @@
  */
 import {
   decodeCredit,
-  decodeJson,
   encodeCredit,
   encodeFrame,
   encodeJsonFrame,
@@ -16,6 +15,7 @@ import {
   writeFrameHeader,
 } from './frames.ts';
 import type { StreamEnd, StreamHead } from './kinds.ts';
+import { parseEnd, parseHead } from './words.ts';
 
 export const WINDOW_BYTES = 256 * 1024;
 export const ATOMIC_BYTES = 4096;
@@ -143,8 +143,8 @@ export class TunnelStream {
 
   receive(frame: Frame): void {
     if (frame.type === FRAME.credit) this.creditFrom(frame);
-    else if (frame.type === FRAME.reset) this.finish({ error: 'reset', ...decodeJson<StreamEnd>(frame.payload) });
-    else if (frame.type === FRAME.close) this.finish(decodeJson<StreamEnd>(frame.payload));
+    else if (frame.type === FRAME.reset) this.finish({ error: 'reset', ...parseEnd(frame.payload) });
+    else if (frame.type === FRAME.close) this.finish(parseEnd(frame.payload));
     else if (this.over) return;
     else if (frame.type === FRAME.head) this.headFrom(frame);
     else this.channelFrom(frame);
@@ -216,7 +216,7 @@ export class TunnelStream {
       return;
     }
     this.headSeen = true;
-    this.events.head?.(decodeJson<StreamHead>(frame.payload));
+    this.events.head?.(parseHead(frame.payload));
   }
 
   /** data and end. */

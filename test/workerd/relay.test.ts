@@ -1,6 +1,6 @@
 import { evictDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { encodeFrame, encodeJsonFrame, FRAME } from '../../shared/tunnel/frames.ts';
 import type { StreamEnd, StreamHeader } from '../../shared/tunnel/kinds.ts';
 import { Session } from '../../shared/tunnel/session.ts';
@@ -199,6 +199,73 @@ describe('the Relay', () => {
     socket.send(encodeFrame(FRAME.data, 1, Uint8Array.of(0, 1)).subarray(0, 5));
     expect(await closed.promise).toBe(1002);
     stream.write(0, Uint8Array.of(1, 2, 3));
+    await eventually('the echo', () => good.bytes.length === 3);
+    expect(minion.closes).toEqual([]);
+  });
+
+  test.each([
+    ['a frame cut short', encodeFrame(FRAME.data, 1, Uint8Array.of(0, 1)).subarray(0, 5), 'a frame is cut short'],
+    ['a frame of no type', Uint8Array.of(99, 0, 0, 0, 1, 0, 0, 0, 0), 'no frame has type 99'],
+    ['text', 'hello', 'a data socket carries frames, not text'],
+  ])(
+    'closes a minion’s socket that sends %s, says so in one line, and takes it back',
+    async (_what, message, reason) => {
+      const target = freshTarget();
+      const minion = await connectedMinion(target);
+      minion.answer(silent);
+      const events = silent();
+      await openStream(bindings, target, HEADER, events);
+      const lines: unknown[] = [];
+      vi.spyOn(console, 'warn').mockImplementation((line: string) => void lines.push(JSON.parse(line)));
+      minion.socket.send(message);
+      await eventually('both ends hear of it', () => minion.closes.length > 0 && events.ends.length > 0);
+      vi.restoreAllMocks();
+      expect(minion.closes).toEqual([{ code: 1002, reason }]);
+      expect(events.ends).toEqual([{ error: `minion ${target.node} disconnected` }]);
+      expect(lines).toEqual([{ level: 'warn', room: 'relay', node: target.node, malformed: reason }]);
+      await connectedMinion(target);
+      await expect(requireConnected(bindings, target)).resolves.toBeUndefined();
+    },
+  );
+
+  const malformedHead = 'the head of an answer is malformed';
+  test.each([
+    ['a head that is nothing', FRAME.head, null, malformedHead],
+    ['a head that says neither yes nor no', FRAME.head, {}, malformedHead],
+    ['a refusal without its Status', FRAME.head, { ok: false }, malformedHead],
+    ['a Status with a code of its own', FRAME.head, { ok: false, status: { code: 9999 } }, malformedHead],
+    [
+      'an answer with a code of its own',
+      FRAME.head,
+      { ok: true, http: { status: 99, statusText: '', headers: [] } },
+      malformedHead,
+    ],
+    [
+      'headers that are none',
+      FRAME.head,
+      { ok: true, http: { status: 200, statusText: '', headers: [['a b', 'c']] } },
+      malformedHead,
+    ],
+    ['an end that is nothing', FRAME.close, null, 'the end of a stream is malformed'],
+    ['a reset with a number for a reason', FRAME.reset, { error: 1 }, 'the end of a stream is malformed'],
+  ])('lets %s end that stream alone, in one line of the log', async (_what, type, word, reason) => {
+    const target = freshTarget();
+    const minion = await connectedMinion(target);
+    minion.answer((stream) => {
+      const events = silent();
+      return { ...events, data: (channel, bytes) => stream.write(channel, bytes.slice()) };
+    });
+    const [bad, good] = [silent(), silent()];
+    const lines: unknown[] = [];
+    vi.spyOn(console, 'warn').mockImplementation((line: string) => void lines.push(JSON.parse(line)));
+    await openStream(bindings, target, HEADER, bad);
+    const other = await openStream(bindings, target, HEADER, good);
+    minion.socket.send(encodeJsonFrame(type, 1, word));
+    await eventually('the end', () => bad.ends.length > 0);
+    vi.restoreAllMocks();
+    expect(bad.ends).toEqual([{ error: reason }]);
+    expect(lines).toEqual([{ level: 'warn', room: 'links', node: target.node, malformed: reason }]);
+    other.write(0, Uint8Array.of(1, 2, 3));
     await eventually('the echo', () => good.bytes.length === 3);
     expect(minion.closes).toEqual([]);
   });

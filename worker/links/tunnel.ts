@@ -54,6 +54,7 @@ export async function openStream(
       if (session.streamCount === 0) pump();
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
+      console.warn(JSON.stringify({ level: 'warn', room: 'links', node: target.node, malformed: error.message }));
       socket.close(1002, error.message.slice(0, 100));
       session.abort(error.message);
     }
