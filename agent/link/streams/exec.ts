@@ -1,5 +1,5 @@
 /** exec and attach: stdin, stdout, stderr and resizes of a container, ended with the Status that kubectl expects. */
-import { PassThrough, type Readable } from 'node:stream';
+import { PassThrough } from 'node:stream';
 import type { Status } from '../../../shared/api/meta.ts';
 import { type AttachHeader, CHANNELS, type ExecHeader } from '../../../shared/tunnel/kinds.ts';
 import type { StreamEvents, TunnelStream } from '../../../shared/tunnel/stream.ts';
@@ -84,18 +84,14 @@ function terminal(
       stdin.on('error', () => input.unpipe(stdin).resume());
       input.pipe(stdin);
     }
+    // Docker drops what is left of the input when it cannot write an output, so these are read whoever has left.
     // Together, so that an output that breaks because the client left is nobody's unhandled rejection.
     const [code] = await Promise.all([
       session.ended,
-      header.stdout ? send(CHANNELS.stdout, session.stdout) : drain(session.stdout),
-      header.stderr && !header.tty ? send(CHANNELS.stderr, session.stderr) : drain(session.stderr),
+      header.stdout ? ends.sendOrDrain(CHANNELS.stdout, session.stdout) : drain(session.stdout),
+      header.stderr && !header.tty ? ends.sendOrDrain(CHANNELS.stderr, session.stderr) : drain(session.stderr),
     ]);
     stream.close({ status: statusAfter(code) });
-  };
-  // To its end, also when nobody is there to read it: Docker drops what is left of the input when an output cannot be written.
-  const send = async (channel: number, source: Readable): Promise<void> => {
-    for await (const chunk of source as AsyncIterable<Buffer>) await ends.write(channel, chunk);
-    stream.end(channel);
   };
   run().catch((error: unknown) => {
     if (left) parts.log.warn({ pod: header.pod, err: error }, 'a command that nobody watches broke off');

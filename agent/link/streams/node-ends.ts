@@ -51,7 +51,13 @@ export class NodeEnds implements StreamEvents {
     await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 
-  /** All of `source`, then the channel's end. Rejects when the source breaks. */
+  /** As `send`, but read to its end also when nobody is there to take it. */
+  async sendOrDrain(channel: number, source: Readable): Promise<void> {
+    for await (const chunk of source as AsyncIterable<Buffer>) await this.write(channel, chunk);
+    this.stream.end(channel);
+  }
+
+  /** All of `source`, then the channel's end; destroys it when the stream ends before. Rejects when the source breaks. */
   async send(channel: number, source: Readable): Promise<void> {
     for await (const chunk of source as AsyncIterable<Buffer>) {
       await this.write(channel, chunk);

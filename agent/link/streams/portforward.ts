@@ -3,6 +3,7 @@
  * errors and one for data), or the older form with two channels a port. Both end in connections to the pod's own loopback.
  * Source: k8s.io/kubernetes/pkg/kubelet/portforward
  */
+import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { badRequest } from '../../../shared/errors.ts';
 import type { PortForwardHeader } from '../../../shared/tunnel/kinds.ts';
@@ -138,6 +139,14 @@ async function forward(
   });
 }
 
+/** containerd: what the pod's side of a connection gets to end as well. */
+const LINGER_MS = 500;
+
+/** Lets the pod have what was written. Something must read meanwhile: what is unread at the end breaks off what was sent. */
+function finish(socket: Socket): void {
+  socket.end(() => setTimeout(() => socket.destroy(), LINGER_MS).unref());
+}
+
 /** The older form: the n-th port has its data on channel 2n and the text of an error on 2n + 1. */
 function plainPorts(
   stream: TunnelStream,
@@ -145,11 +154,17 @@ function plainPorts(
   loopback: PodLoopback,
   failure: Failure,
 ): StreamEvents {
-  const sockets: { destroy(): void }[] = [];
+  const sockets: Socket[] = [];
   const early = new Map<number, Uint8Array[]>();
-  const ends = new NodeEnds(stream, () => {
-    for (const socket of sockets) socket.destroy();
-    loopback.close();
+  /** The client closed: what it sent is still the pod's. */
+  let left = false;
+  const ends = new NodeEnds(stream, ({ error }) => {
+    left = error === undefined;
+    for (const socket of sockets) {
+      if (left) finish(socket);
+      else socket.destroy();
+    }
+    if (!left) loopback.close();
   });
   if (ports.length === 0) stream.close({ status: badRequest('no port was asked for').status });
   const run = async (port: number, channel: number): Promise<void> => {
@@ -160,14 +175,18 @@ function plainPorts(
       for (const bytes of early.get(channel) ?? []) socket.write(bytes, () => stream.consumed(bytes.length));
       early.delete(channel);
       ends.sink(channel, socket);
-      await ends.send(channel, socket);
+      if (left) finish(socket);
+      await ends.sendOrDrain(channel, socket);
     } catch (error) {
       const text = failure(port, error instanceof Error ? error : new Error(String(error)));
       await ends.write(channel + 1, new TextEncoder().encode(text));
     }
   };
   for (const each of ports.keys()) early.set(2 * each, []);
-  Promise.all(ports.map((port, index) => run(port, 2 * index))).then(() => stream.close());
+  Promise.all(ports.map((port, index) => run(port, 2 * index))).then(() => {
+    loopback.close();
+    stream.close();
+  });
   return {
     data: (channel, bytes) => {
       const waiting = early.get(channel);

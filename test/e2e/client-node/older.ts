@@ -91,6 +91,12 @@ export function olderClient(labOf: () => Lab): void {
     await new PortForward(config).portForward(NAMESPACE, 'web', [8080], out, null, input);
     input.write('GET /index.html HTTP/1.0\r\n\r\n');
     await eventually('the page', () => out.text().endsWith('served\n'), { describe: out.text });
+    // The pod has ended the connection, and with it the forward: what served it on the minion goes, too.
+    const pid = labOf().minion('m1').agent.pid();
+    await eventually('nothing is left in the pod’s network', () => {
+      const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+      return !children.some((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('loopback-child'));
+    });
   });
 
   test('copies a file from a pod', async () => {

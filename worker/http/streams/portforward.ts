@@ -68,7 +68,8 @@ export async function portForward(
     stream.reset('the client sends faster than the pod reads');
     closeSocket(socket, 1011, 'the client sends faster than the pod reads');
   });
-  const leave = () => stream.reset('the client went away');
+  // Streams of SPDY have ends of their own, and who closes before them breaks them off; channels have none but this.
+  const leave = () => (spdy ? stream.reset('the client went away') : stream.close());
   socket.addEventListener('close', leave);
   socket.addEventListener('error', leave);
   return response;

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { ExecSession } from '../../../../agent/runtime/runtime.ts';
 import { badRequest } from '../../../../shared/errors.ts';
 import {
@@ -239,5 +240,58 @@ test('port-forward to a pod that does not run never reaches the minion’s own p
   expect(await world.open(header).head()).toMatchObject({
     ok: false,
     status: { message: 'unable to forward port because pod web is not running' },
+  });
+});
+
+describe('port-forward by channels', () => {
+  /** Less than a window, so that the close is there before the connection is. */
+  const INPUT = Buffer.from(Array.from({ length: 200_000 }, (_, at) => (at * 31) % 251));
+
+  /** A server on this machine's loopback, and a forward to it as a pod on the host network has it. */
+  async function forwarded(onConnection: (socket: Socket) => void) {
+    const server = createServer({ allowHalfOpen: true }, onConnection);
+    onTestFinished(() => void server.close());
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const world = streamWorld({ sandboxPid: () => undefined });
+    return { world, opened: world.open({ kind: 'portforward', ...POD, hostNetwork: true, ports: [port] }) };
+  }
+
+  test.each([
+    ['says nothing', (socket: Socket) => void socket.on('end', () => socket.end())],
+    [
+      'talks on, and never ends its side',
+      (socket: Socket) => {
+        const chatter = setInterval(() => socket.write('and more'), 10);
+        socket.on('close', () => clearInterval(chatter));
+      },
+    ],
+  ])('gives a pod that %s all that came before its client closed, an end, and a close', async (_what, talk) => {
+    const got: Buffer[] = [];
+    const [ended, closed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const { world, opened } = await forwarded((socket) => {
+      socket.on('data', (bytes) => got.push(bytes)).on('end', () => ended.resolve());
+      socket.on('error', () => undefined).on('close', () => closed.resolve());
+      talk(socket);
+    });
+    for (let at = 0; at < INPUT.length; at += 50_000) opened.stream.write(0, INPUT.subarray(at, at + 50_000));
+    opened.stream.close();
+    await ended.promise;
+    expect(Buffer.concat(got).equals(INPUT)).toBe(true);
+    await eventually('both ends forget the stream', () => world.worker.streamCount + world.agent.streamCount === 0);
+    await closed.promise;
+  });
+
+  test('breaks its connections off when the client is lost', async () => {
+    const closed = Promise.withResolvers<void>();
+    const { opened } = await forwarded((socket) => {
+      socket.on('error', () => undefined).on('close', () => closed.resolve());
+      socket.resume().on('end', () => socket.end());
+    });
+    opened.stream.write(0, Buffer.from('x'));
+    await opened.head();
+    opened.stream.reset('the minion’s Relay is gone');
+    await closed.promise;
   });
 });
