@@ -215,7 +215,12 @@ function asked(random: SeededRandom): Asked {
 }
 
 /** What upstream, too, answers with 500. */
-const UPSTREAM = ['resourceVersion should not be set on objects to be created', 'etcdserver: request is too large'];
+const UPSTREAM = [
+  'resourceVersion should not be set on objects to be created',
+  'etcdserver: request is too large',
+  // An apply with a field that its kind does not have.
+  'field not declared in schema',
+];
 
 /** What is wrong with the answer; undefined when nothing is. */
 async function judge(ask: Asked): Promise<string | undefined> {
