@@ -195,13 +195,14 @@ describe('a malformed message', () => {
     expect((await again.report({})).type).toBe('reported');
   });
 
-  test('that is a hello makes no Node', async () => {
+  test('that is a hello makes no Node, nor does what comes behind it', async () => {
     const api = freshApi();
     const minion = await ScriptedMinion.connect(api, 'm1');
     const lines = trouble();
     minion.raw(
       JSON.stringify({ type: 'hello', version: 1, node: 'm1', agentVersion: '0', machineId: 'machine-of-m1' }),
     );
+    minion.hello();
     await eventually('the socket is closed', () => minion.closes.length > 0);
     expect(minion.closes).toEqual([{ code: 1007, reason: 'registration is missing' }]);
     expect(lines).toHaveLength(1);

@@ -237,6 +237,8 @@ export class Minions {
     console.warn(JSON.stringify({ level: 'warn', room: 'links', node: link.node, malformed: message }));
     close(socket, code, message);
     this.closed(socket);
+    // Of a minion that has not joined nothing is lost, but what it said next must not be heard either.
+    save(socket, { ...link, phase: 'left' });
   }
 
   private fail(socket: WebSocket, link: Attachment, error: unknown): void {
