@@ -73,8 +73,9 @@ export function objectAnswer(
   status = 200,
 ): Response {
   const shown = servedText(served, text);
-  if (form.yaml) return namedYaml(jsonText(`${shown}\n`, status));
-  if (form.as === '' && !form.pretty) return compressible(jsonText(`${shown}\n`, status), form, shown.length);
+  if (form.yaml || (form.as === '' && !form.pretty)) {
+    return textAnswer(jsonText(`${shown}\n`, status), form, shown.length);
+  }
   const object = JSON.parse(shown) as KubeObject;
   if (form.as === 'Table') {
     // Columns are written for the stored form.
@@ -276,7 +277,6 @@ function continued<T>(from: Continuation | undefined, read: () => T): T {
 const isAsStored = (served: ServedResource, form: AnswerForm, selection: Selection): boolean =>
   form.as === '' &&
   !form.pretty &&
-  !form.yaml &&
   served.convert === undefined &&
   served.definition.conversion === undefined &&
   selection.matchesKey === undefined;
@@ -298,10 +298,10 @@ function ofTexts(
   const head = shape.head({ resourceVersion: String(list.revision) });
   if (list.ended || first === undefined) {
     const body = joined([head, first?.subarray(1) ?? '', shape.tail]);
-    return compressible(new Response(body, { headers: JSON_HEADERS }), form, body.byteLength);
+    return textAnswer(new Response(body, { headers: JSON_HEADERS }), form, body.byteLength);
   }
   const stream = streamOf(textsAfter(list, head, first, shape.tail));
-  return compressible(new Response(stream, { headers: JSON_HEADERS }), form);
+  return textAnswer(new Response(stream, { headers: JSON_HEADERS }), form);
 }
 
 function* textsAfter(list: TextList, head: string, first: Uint8Array, tail: string): Generator<StreamPart> {
@@ -326,9 +326,13 @@ function joined(parts: readonly StreamPart[]): Uint8Array {
 
 /** People read lists at a terminal; what they get may cost a parse. */
 function formed(text: string, form: AnswerForm): Response {
-  if (form.yaml) return namedYaml(jsonText(text));
-  return compressible(form.pretty ? json(JSON.parse(text), 200, true) : jsonText(text), form, text.length);
+  const pretty = form.pretty && !form.yaml;
+  return textAnswer(pretty ? json(JSON.parse(text), 200, true) : jsonText(text), form, text.length);
 }
+
+/** The Worker makes YAML of it, or it goes to the client as it is. */
+const textAnswer = (answer: Response, form: AnswerForm, length?: number): Response =>
+  form.yaml ? namedYaml(answer) : compressible(answer, form, length);
 
 function streamed(
   reader: Reader,
@@ -356,7 +360,7 @@ function streamed(
     yield shape.tail;
   };
   const answer = new Response(streamOf(parts()), { headers: JSON_HEADERS });
-  return form.yaml ? namedYaml(answer) : compressible(answer, form);
+  return textAnswer(answer, form);
 }
 
 async function whole(next: () => Promise<string | undefined>, tail: string, form: AnswerForm): Promise<Response> {
