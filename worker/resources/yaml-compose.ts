@@ -22,7 +22,7 @@ export const MAX_DEPTH = 200;
 const MAX_VALUES = 300_000;
 /** As many characters as a JSON body may have: aliases say no more than JSON could. */
 const MAX_CHARACTERS = 3 * 1024 * 1024;
-/** Of a list or map in an error. */
+/** Of a list or map in an error, and levels of them. */
 const MAX_SHOWN = 3;
 /** Kubernetes: its JSON reader, too, names no more of them. */
 const MAX_PROBLEMS = 100;
@@ -74,11 +74,13 @@ const shortTag = (raw: string): string =>
   raw.startsWith(`!<${YAML_TAGS}`) ? `!!${raw.slice(YAML_TAGS.length + 2, -1)}` : raw;
 
 /** As Go prints a value that nobody gave a form: templates that nobody filled in are known by it, `{{ .Values.x }}`. */
-function goText(value: Composed): string {
-  if (Array.isArray(value)) return `[]interface {}{${value.slice(0, MAX_SHOWN).map(goText).join(', ')}}`;
-  if (!isMap(value)) return value === null ? 'interface {}(nil)' : goScalar(value);
+function goText(value: Composed, levels = MAX_SHOWN): string {
+  if (typeof value !== 'object') return goScalar(value);
+  if (value === null || levels === 0) return 'interface {}(nil)';
+  const inner = (each: Composed) => goText(each, levels - 1);
+  if (Array.isArray(value)) return `[]interface {}{${value.slice(0, MAX_SHOWN).map(inner).join(', ')}}`;
   const fields = Object.keys(value).slice(0, MAX_SHOWN);
-  return `map[interface {}]interface {}{${fields.map((key) => `${goScalar(key)}:${goText(value[key] ?? null)}`).join(', ')}}`;
+  return `map[interface {}]interface {}{${fields.map((key) => `${goScalar(key)}:${inner(value[key] ?? null)}`).join(', ')}}`;
 }
 
 const goScalar = (value: Scalar): string => (typeof value === 'string' ? JSON.stringify(value) : String(value));

@@ -49,6 +49,17 @@ test('of names that stand twice a hundred are told', () => {
   expect(problems[0]?.split('\n').length).toBe(101);
 });
 
+test('an error is short, whatever it is about', () => {
+  const levels = Array.from({ length: 10 }, (_, at) => `- &a${at} [${Array(3).fill(at === 0 ? 1 : `*a${at - 1}`)}]\n`);
+  for (const text of [
+    `!!int ${'x'.repeat(100_000)}`,
+    `${levels.join('')}- ? *a9\n  : 1\n`,
+    `- *${'a'.repeat(100_000)}`,
+  ]) {
+    expect(refusal(text).length).toBeLessThan(1100);
+  }
+});
+
 describe('bounds', () => {
   const lines = (count: number, line: (at: number) => string) => Array.from({ length: count }, (_, at) => line(at));
 
