@@ -94,7 +94,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
 
   override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
     const parts = this.#compose();
-    if (parts.minions.owns(socket)) parts.minions.message(socket, message);
+    if (parts.minions.owns(socket)) await parts.minions.message(socket, message);
     else if (parts.keyspace.owns(socket)) parts.keyspace.message(socket, message);
     await this.#endTurn();
   }
@@ -281,6 +281,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
         podCIDR: DEFAULTS.podCIDR,
       },
       nowMs,
+      later: (step) => void setTimeout(step, 0),
     });
     // Whoever is connected is watched over, even if the platform gave up on an alarm that failed too often.
     if (this.#alarmMs === null && ctx.getWebSockets(MINION_TAG).length > 0) rounds.arriving(nowMs());

@@ -23,7 +23,7 @@ import { type Delta, deltaMessages, isEmpty, ownChanges, PeerMemory, sharedChang
 import type { MinionParts } from './minion-parts.ts';
 import { RecentChanges } from './recent-changes.ts';
 import { registerNode } from './registration.ts';
-import { applyReport } from './reports.ts';
+import { type Outcome, ReportTurn } from './report-turn.ts';
 import { MalformedMessage, parseUpMessage } from './up-messages.ts';
 
 /** The tag of every minion's control socket. */
@@ -57,12 +57,14 @@ export class Minions {
   private readonly recent: RecentChanges;
   /** Revisions that a minion's own report wrote, until they are published. */
   private readonly echoes = new Set<number>();
+  private readonly reports: ReportTurn;
   /** When minions that are gone were last heard from; a memory that may be lost. */
   private readonly lastSeen = new Map<string, number>();
 
   constructor(parts: MinionParts) {
     this.parts = parts;
     this.recent = new RecentChanges(parts.reader);
+    this.reports = new ReportTurn(parts, this.echoes);
     parts.sockets.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
   }
 
@@ -87,21 +89,21 @@ export class Minions {
     return attachmentOf(socket) !== undefined;
   }
 
-  message(socket: WebSocket, message: string | ArrayBuffer): void {
+  /** Resolves when it is handled: a report is with others that come at the same time. */
+  async message(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
     const link = attachmentOf(socket);
     // What comes after the last word on either side is not heard.
     if (link === undefined || link.phase === 'left') return;
     try {
-      this.dispatch(socket, link, parseUpMessage(message));
+      await this.dispatch(socket, link, parseUpMessage(message));
     } catch (error) {
-      if (error instanceof MalformedMessage) this.malformed(socket, link, error);
-      else if (error instanceof StatusError) this.refuse(socket, link, error.status);
-      else this.fail(socket, link, error);
+      this.failed(socket, link, error);
     }
   }
 
   /** The socket was closed or broke. */
   closed(socket: WebSocket): void {
+    this.reports.flush();
     const link = attachmentOf(socket);
     // Answers the other side's close; of a broken socket it ends what is left.
     if (socket.readyState !== WebSocket.CLOSED) socket.close(CLOSE.normal, '');
@@ -160,14 +162,20 @@ export class Minions {
     return heard.length > 0 ? Math.max(...heard) : this.lastSeen.get(node);
   }
 
-  private dispatch(socket: WebSocket, link: Attachment, message: UpMessage): void {
-    if (message.type === 'hello') this.hello(socket, link, message);
-    else if (link.phase === 'joining') throw badRequest(`the first message must be hello, not ${message.type}`);
-    else if (message.type === 'report') this.report(socket, link, message);
-    else if (message.type === 'acknowledge') {
+  private dispatch(socket: WebSocket, link: Attachment, message: UpMessage): Promise<void> | undefined {
+    if (message.type !== 'hello' && link.phase === 'joining') {
+      throw badRequest(`the first message must be hello, not ${message.type}`);
+    }
+    if (message.type === 'report') return this.report(socket, link, message);
+    if (message.type === 'acknowledge') {
       const { epoch, revision } = message;
       save(socket, { ...link, acknowledged: { epoch, revision } });
-    } else this.goodbye(socket, link, message.reason);
+      return undefined;
+    }
+    this.reports.flush();
+    if (message.type === 'hello') this.hello(socket, link, message);
+    else this.goodbye(socket, link, message.reason);
+    return undefined;
   }
 
   private hello(socket: WebSocket, link: Attachment, hello: Hello): void {
@@ -211,20 +219,23 @@ export class Minions {
     return [ownChanges(reader, node, changes), sharedChanges(changes)];
   }
 
-  private report(socket: WebSocket, link: Attachment, report: Report): void {
-    const { refused, echoes } = this.parts.transact((objects) => {
-      const applied = applyReport(objects, link.node, report);
-      for (const revision of applied.echoes) this.echoes.add(revision);
-      return applied;
+  private report(socket: WebSocket, link: Attachment, report: Report): Promise<void> {
+    return this.reports.take(link.node, report, (outcome: Outcome) => {
+      if ('error' in outcome) return this.failed(socket, link, outcome.error);
+      const { refused } = outcome.applied;
+      send(socket, { type: 'reported', id: report.id, ...(refused.length > 0 ? { refused } : {}) } satisfies Reported);
     });
-    // Published by now, or dropped when nothing listens.
-    for (const revision of echoes) this.echoes.delete(revision);
-    send(socket, { type: 'reported', id: report.id, ...(refused.length > 0 ? { refused } : {}) } satisfies Reported);
   }
 
   private goodbye(socket: WebSocket, link: Attachment, reason: string): void {
     this.leave(socket, CLOSE.normal, 'goodbye');
     this.parts.transact((objects) => this.parts.nodes.goodbye(objects, link.node, reason));
+  }
+
+  private failed(socket: WebSocket, link: Attachment, error: unknown): void {
+    if (error instanceof MalformedMessage) this.malformed(socket, link, error);
+    else if (error instanceof StatusError) this.refuse(socket, link, error.status);
+    else this.fail(socket, link, error);
   }
 
   private refuse(socket: WebSocket, link: Attachment, status: Status): void {

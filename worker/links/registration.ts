@@ -8,7 +8,7 @@ import type { Draft } from '../../shared/api/meta.ts';
 import { badRequest, forbidden, StatusError } from '../../shared/errors.ts';
 import type { Hello, Report } from '../../shared/link/protocol.ts';
 import type { Objects } from '../registry/objects.ts';
-import type { NodeLife } from './minion-parts.ts';
+import type { NodeLife } from './node-life.ts';
 
 const HOSTNAME_LABEL = 'kubernetes.io/hostname';
 const OS_LABEL = 'kubernetes.io/os';
