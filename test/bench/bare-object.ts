@@ -1,7 +1,8 @@
 /**
  * The floor for a write or a read through workerd: a Worker that hands each request to one Durable Object, which does one
  * SQLite put (or get, or a stream of all values) and answers. No parsing, no routes, no authentication. Same TLS, same machine, same run.
- * Who asks for `?watch` gets every value that is put, over a socket between object and Worker, one send each: the naive way.
+ * A message on a socket of `?reports` is a report of pods' statuses: each becomes the two rows that a status takes, all of
+ * them in one transaction, and nothing is looked at. Who asks for `?watch` gets every value that is put, over a socket between object and Worker, one send each: the naive way.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,11 +19,14 @@ export class Bare extends DurableObject {
     super(ctx, env);
     this.sql = ctx.storage.sql;
     this.sql.exec('CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID');
+    this.sql.exec('CREATE TABLE IF NOT EXISTS log (revision INTEGER PRIMARY KEY, name TEXT, time_ms INTEGER, text TEXT)');
+    this.sql.exec('CREATE TABLE IF NOT EXISTS objects (name TEXT PRIMARY KEY, revision INTEGER) WITHOUT ROWID');
+    this.revision = 0;
   }
   async fetch(request) {
     const { pathname: key, search } = new URL(request.url);
     if (search === '?list') return new Response(this.list());
-    if (search === '?watch') {
+    if (search === '?watch' || search === '?reports') {
       const { 0: theirs, 1: ours } = new WebSocketPair();
       this.ctx.acceptWebSocket(ours);
       return new Response(null, { status: 101, webSocket: theirs });
@@ -35,6 +39,19 @@ export class Bare extends DurableObject {
     this.sql.exec('INSERT OR REPLACE INTO kv (key, value) VALUES (?, ?)', key, value);
     for (const socket of this.ctx.getWebSockets()) socket.send(value);
     return new Response('ok');
+  }
+  webSocketMessage(socket, message) {
+    const { id, pods, rest } = JSON.parse(message);
+    this.ctx.storage.transactionSync(() => {
+      for (const { name, status } of pods) {
+        this.sql.exec('SELECT revision FROM objects WHERE name = ?', name).toArray();
+        const text = rest + JSON.stringify(status);
+        const revision = ++this.revision;
+        this.sql.exec('INSERT INTO log (revision, name, time_ms, text) VALUES (?, ?, ?, ?)', revision, name, Date.now(), text);
+        this.sql.exec('INSERT OR REPLACE INTO objects (name, revision) VALUES (?, ?)', name, revision);
+      }
+    });
+    socket.send(JSON.stringify({ type: 'reported', id }));
   }
   list() {
     const { sql } = this;

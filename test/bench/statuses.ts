@@ -1,6 +1,7 @@
 /**
  * What minions report, durable: 16 fake minions of 50 pods each say something new of all their pods as soon as the last
- * report is answered. Against etcd's puts of 1 kB at 64 connections.
+ * report is answered. Against etcd's puts of 1 kB at 64 connections; and, to be known, against a bare object that writes the
+ * same rows for the same reports.
  */
 import { layoutOf } from '../../agent/cli/control-plane/layout.ts';
 import { minionToken } from '../../agent/cli/tokens.ts';
@@ -10,6 +11,7 @@ import type { Pod, PodStatus } from '../../shared/api/core.ts';
 import { LINK_PATH } from '../../shared/link/protocol.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeMinion } from '../support/fake-minion.ts';
+import { type BareReports, startBareReports } from './bare-reports.ts';
 import { startEtcd } from './etcd.ts';
 import { load, requireAll } from './load.ts';
 import { type Pair, startPair } from './pair.ts';
@@ -21,6 +23,7 @@ const PODS_EACH = 50;
 const SECONDS = 3;
 const CONNECTIONS = 64;
 const REQUESTS = 6000;
+const PODS_PATH = '/api/v1/namespaces/default/pods';
 const VALUE = 'x'.repeat(1000);
 
 interface Reporting {
@@ -62,11 +65,15 @@ export async function statuses(): Promise<BenchRow[]> {
       clearTimeout(timer);
       return (count() - before) / ((performance.now() - startedAt) / 1000);
     };
+    const bare = await bareReports(pair, fleet);
     const puts = (requests: number) => etcd.put({ connections: CONNECTIONS, requests, value: () => VALUE });
     await puts(CONNECTIONS);
-    const results = await rounds(ours, () => puts(REQUESTS));
-    const rate = medianOf(results, ({ baseline }) => baseline.perSecond);
-    const ratio = medianOf(results, (round) => round.ours / round.baseline.perSecond);
+    const results = await rounds(ours, async () => ({ etcd: await puts(REQUESTS), bare: await bare.run(SECONDS) }));
+    bare.stop();
+    const rate = medianOf(results, ({ baseline }) => baseline.etcd.perSecond);
+    const ratio = medianOf(results, (round) => round.ours / round.baseline.etcd.perSecond);
+    const bareRate = medianOf(results, ({ baseline }) => baseline.bare);
+    const bareOfEtcd = medianOf(results, ({ baseline }) => baseline.bare / baseline.etcd.perSecond);
     return [
       {
         what: `pods' statuses from ${MINIONS} minions, durable`,
@@ -76,12 +83,31 @@ export async function statuses(): Promise<BenchRow[]> {
         goal: atLeast(ratio, 2.5),
         measured: { name: `etcd: puts/s at ${CONNECTIONS}`, value: rate },
       },
+      {
+        what: 'the same',
+        ours: perSecond(medianOf(results, (round) => round.ours)),
+        baseline: `bare object, the same rows: ${perSecond(bareRate)} (${bareOfEtcd.toFixed(2)} of etcd's puts)`,
+        ratio: medianOf(results, (round) => round.ours / round.baseline.bare),
+        measured: { name: 'bare object: statuses/s', value: bareRate },
+      },
     ];
   } finally {
     await Promise.all(fleet.map(({ minion }) => minion.stop()));
     await etcd.stop();
     await pair.dispose();
   }
+}
+
+/** Of as many minions with as many pods, whose texts are as long. */
+async function bareReports(pair: Pair, fleet: readonly Reporting[]): Promise<BareReports> {
+  const [first] = fleet[0]?.pods.values() ?? [];
+  const { body } = await pair.controlPlane.api('GET', `${PODS_PATH}/${first?.pod.metadata.name}`);
+  const { status: _, ...rest } = body as Pod;
+  const each = fleet.map(({ pods }) => ({
+    rest: JSON.stringify(rest),
+    pods: [...pods.values()].map(({ pod, status }) => ({ name: pod.metadata.name, status })),
+  }));
+  return startBareReports(pair, each);
 }
 
 async function join(pair: Pair, node: string, speak: (reporting: Reporting) => void): Promise<Reporting> {
@@ -108,11 +134,10 @@ async function join(pair: Pair, node: string, speak: (reporting: Reporting) => v
 
 /** Pods that are bound already: the scheduler has its own measurement. */
 async function fill({ controlPlane, headers, agent }: Pair): Promise<void> {
-  const path = '/api/v1/namespaces/default/pods';
   const requests = MINIONS * PODS_EACH;
   const make = (index: number) => ({
     method: 'POST',
-    path,
+    path: PODS_PATH,
     body: JSON.stringify({
       apiVersion: 'v1',
       kind: 'Pod',
