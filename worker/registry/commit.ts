@@ -5,7 +5,7 @@
 import { groupResourceOf, type Identity, type KubeObject } from '../../shared/api/meta.ts';
 import { conflict, MODIFIED, StatusError } from '../../shared/errors.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
-import { MAX_OBJECT_BYTES, type ObjectKey, type StoredObject } from '../store/store.ts';
+import { type IndexEntry, MAX_OBJECT_BYTES, type ObjectKey, type StoredObject } from '../store/store.ts';
 import { asWritten, isStoredAs, storedInVersion } from './conversion.ts';
 import { entriesOf } from './entries.ts';
 import { serialise } from './metadata.ts';
@@ -18,6 +18,8 @@ export interface Current {
   text: string;
   /** As it lies in the store, where that is in another version, or not as its version has it now. */
   stored?: string;
+  /** What it can be found by, where that is at hand. */
+  entries?: readonly IndexEntry[];
 }
 
 /** What a write leaves behind, in the version of the definition that it was written by. */
@@ -104,19 +106,19 @@ function written(
 
 /**
  * Writes `object`, which must not exist yet when `current` is undefined.
- * @param textOf another way to the same text as `serialise` makes.
+ * @param known what is known of it already: `textOf` is another way to the same text as `serialise` makes.
  */
 export function commit(
   session: Session,
   definition: ResourceDefinition,
   object: KubeObject,
   current: Current | undefined,
-  textOf: typeof serialise = serialise,
+  { textOf = serialise, entries }: { textOf?: typeof serialise; entries?: readonly IndexEntry[] } = {},
 ): Written {
   const kept = asWritten(session, definition, object);
   const stored = session.transaction.put(
     keyOfObject(definition, object),
-    entriesOf(kept.definition, kept.object),
+    entries ?? entriesOf(kept.definition, kept.object),
     (revision) => {
       const text = textOf(kept.object, String(revision));
       requireStorable(text);

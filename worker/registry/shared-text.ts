@@ -8,16 +8,18 @@ import { serialise } from './metadata.ts';
 
 const texts = new WeakMap<object, string>();
 
-/** undefined for what JSON has no text for. */
-function textOf(value: unknown): string | undefined {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+function kept(value: object, make: (value: object) => string): string {
   let text = texts.get(value);
   if (text === undefined) {
-    text = JSON.stringify(value);
+    text = make(value);
     texts.set(value, text);
   }
   return text;
 }
+
+/** undefined for what JSON has no text for. */
+const textOf = (value: unknown): string | undefined =>
+  typeof value === 'object' && value !== null ? kept(value, JSON.stringify) : JSON.stringify(value);
 
 /** An object whose members are shared, though it is new itself. */
 function textOfMap(map: object): string {
@@ -36,7 +38,7 @@ export function serialiseShared(object: KubeObject, resourceVersion: string | un
   // Without its last brace, and metadata's.
   let text = serialise({ kind, apiVersion, metadata: own } as KubeObject, resourceVersion).slice(0, -2);
   if (managedFields !== undefined && managedFields.length > 0) {
-    text += `,"managedFields":[${managedFields.map(textOfMap).join()}]`;
+    text += `,"managedFields":[${managedFields.map((entry) => kept(entry, textOfMap)).join()}]`;
   }
   text += '}';
   if (spec !== undefined) text += `,"spec":${textOf(spec)}`;

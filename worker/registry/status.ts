@@ -7,9 +7,11 @@ import type { KubeObject } from '../../shared/api/meta.ts';
 import { invalid } from '../../shared/errors.ts';
 import type { JsonObject, ResourceDefinition } from '../resources/definition.ts';
 import { checkFields } from '../resources/fields.ts';
+import type { IndexEntry } from '../store/store.ts';
 import { admit, admitValid } from './admit.ts';
 import { storedSchema, trackStatus } from './apply/tracking.ts';
 import { type Current, commit, keyOf, type Written } from './commit.ts';
+import { entriesOf } from './entries.ts';
 import { equalJson, isMap, ownValue, setKey } from './json.ts';
 import type { Session } from './session.ts';
 import { serialiseShared } from './shared-text.ts';
@@ -51,14 +53,30 @@ export function replaceStatus(
   const causes = definition.validateStatus?.(draft, stored) ?? [];
   if (causes.length > 0) throw invalid(definition.identity, name, causes);
   admitValid(session, asked);
-  const written = commit(session, definition, draft, current, serialiseShared);
-  if (!session.dryRun) keep(session, definition, written);
+  const entries = entriesAfter(definition, draft, current);
+  const written = commit(session, definition, draft, current, { textOf: serialiseShared, entries });
+  if (!session.dryRun) keep(session, definition, written, entries);
   return written;
 }
 
-function keep(session: Session, { identity }: ResourceDefinition, { object, text }: Written): void {
+/** Of what an object can be found by, a status decides nothing but selectable fields. */
+function entriesAfter(
+  definition: ResourceDefinition,
+  draft: KubeObject,
+  { object, entries }: Current,
+): readonly IndexEntry[] {
+  const stays = entries !== undefined && equalJson(definition.fields?.(draft), definition.fields?.(object));
+  return stays ? entries : entriesOf(definition, draft);
+}
+
+function keep(
+  session: Session,
+  { identity }: ResourceDefinition,
+  { object, text }: Written,
+  entries: readonly IndexEntry[],
+): void {
   const { name, namespace = '', resourceVersion } = object.metadata;
-  session.recent.keep(keyOf(identity, namespace, name), { object, text, revision: Number(resourceVersion) });
+  session.recent.keep(keyOf(identity, namespace, name), { object, text, revision: Number(resourceVersion), entries });
 }
 
 /** The status in canonical form, made of the stored one's parts where those say the same; the stored one itself when all do. */

@@ -8,18 +8,33 @@ const pairOf = (entry: IndexEntry): string => `${entry.index}\0${entry.value}`;
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 const byPair = (a: IndexEntry, b: IndexEntry): number => compareText(a.index, b.index) || compareText(a.value, b.value);
 
-/** A pair is stored once, in an order that does not depend on who collected them. */
-export function normaliseEntries(entries: readonly IndexEntry[]): IndexEntry[] {
-  const sorted = [...entries].sort(byPair);
-  return sorted.filter((entry, at) => {
-    const before = sorted[at - 1];
-    return before === undefined || byPair(before, entry) !== 0;
-  });
+/** A flat array: index, value, index, value … */
+const formatEntries = (entries: readonly IndexEntry[]): string =>
+  JSON.stringify(entries.flatMap((entry) => [entry.index, entry.value]));
+
+interface Normalised {
+  entries: readonly IndexEntry[];
+  /** As the log has them. */
+  text: string;
 }
 
-/** A flat array: index, value, index, value … */
-export const formatEntries = (entries: readonly IndexEntry[]): string =>
-  JSON.stringify(entries.flatMap((entry) => [entry.index, entry.value]));
+/** Whoever collected the entries once may bring them again. */
+const known = new WeakMap<readonly IndexEntry[], Normalised>();
+
+/** A pair is stored once, in an order that does not depend on who collected them. `entries` must not change afterwards. */
+export function normaliseEntries(entries: readonly IndexEntry[]): Normalised {
+  let found = known.get(entries);
+  if (found === undefined) {
+    const sorted = [...entries].sort(byPair);
+    const unique = sorted.filter((entry, at) => {
+      const before = sorted[at - 1];
+      return before === undefined || byPair(before, entry) !== 0;
+    });
+    found = { entries: unique, text: formatEntries(unique) };
+    known.set(entries, found);
+  }
+  return found;
+}
 
 export function parseEntries(text: string): IndexEntry[] {
   const flat: string[] = JSON.parse(text);

@@ -11,7 +11,7 @@
  * - Listeners hear of commits in order: one that writes is heard of after all have heard of what it answered to.
  */
 import { expired, resourceVersionTooLarge, tooLarge } from '../../shared/errors.ts';
-import { formatEntries, normaliseEntries, parseEntries, writeIndex } from './entries.ts';
+import { normaliseEntries, parseEntries, writeIndex } from './entries.ts';
 import {
   changeAt,
   changesAfter,
@@ -309,8 +309,7 @@ export class SqliteStore implements Store {
   ): StoredObject {
     const current = this.#current(open, key);
     this.#expect(key, current, expected);
-    const after = normaliseEntries(entries);
-    const entriesText = formatEntries(after);
+    const { entries: after, text: entriesText } = normaliseEntries(entries);
     // Most writes leave what an object can be found by as it was.
     const stays = current?.entries === entriesText;
     const before = current === undefined ? undefined : stays ? after : parseEntries(current.entries);
@@ -321,12 +320,13 @@ export class SqliteStore implements Store {
     open.writing = true;
     this.#log(key, revision, current?.revision ?? 0, 0, open.nowMs, entriesText, text);
     this.#sql.run(
-      `INSERT INTO objects (resource, namespace, name, revision) VALUES (?, ?, ?, ?)
-       ON CONFLICT (resource, namespace, name) DO UPDATE SET revision = excluded.revision`,
+      current === undefined
+        ? 'INSERT INTO objects (revision, resource, namespace, name) VALUES (?, ?, ?, ?)'
+        : 'UPDATE objects SET revision = ? WHERE resource = ? AND namespace = ? AND name = ?',
+      revision,
       key.resource,
       key.namespace,
       key.name,
-      revision,
     );
     if (!stays) writeIndex(this.#sql, key, before ?? [], after);
     open.writing = false;

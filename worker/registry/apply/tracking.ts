@@ -9,6 +9,7 @@ import { schemaOf } from '../../resources/catalog.ts';
 import type { ResourceDefinition } from '../../resources/definition.ts';
 import type { Schema } from '../../resources/schemas.ts';
 import { inVersion, versionOf } from '../conversion.ts';
+import { setKey } from '../json.ts';
 import type { Session } from '../session.ts';
 import { areFields } from './field-set.ts';
 import { type Manager, type OtherVersion, trackUpdate, type WriteScope } from './managed-fields.ts';
@@ -135,7 +136,7 @@ export function trackChange(
         );
 }
 
-/** The same where only the status may have changed: nothing else is looked at. */
+/** The same where only the status may have changed: nothing else is looked at, nor what of it is the very same. */
 export function trackStatus(
   session: Session,
   definition: ResourceDefinition,
@@ -143,16 +144,29 @@ export function trackStatus(
   stored: KubeObject & { status?: unknown },
 ): void {
   const entries = stored.metadata.managedFields ?? [];
-  const statusOf = ({ status = {} }: { status?: unknown }) => ({ status }) as JsonMap;
+  const [before, after] = differing((stored.status ?? {}) as JsonMap, (draft.status ?? {}) as JsonMap);
   draft.metadata.managedFields =
     entries.length === 0
       ? []
       : trackUpdate(
           writeScope(session, definition, 'Update', 'status', stored),
-          statusOf(stored),
-          statusOf(draft),
+          { status: before },
+          { status: after },
           entries,
         );
+}
+
+/** Both without the members that they share. */
+function differing(a: JsonMap, b: JsonMap): [JsonMap, JsonMap] {
+  const without = (map: JsonMap, other: JsonMap): JsonMap => {
+    const rest: JsonMap = {};
+    for (const key of Object.keys(map)) {
+      const value = map[key] as JsonMap[string];
+      if (!Object.hasOwn(other, key) || other[key] !== value) setKey(rest, key, value);
+    }
+    return rest;
+  };
+  return [without(a, b), without(b, a)];
 }
 
 /** Kubernetes: entries of which one cannot be read count as if none had been sent. */
