@@ -21,7 +21,7 @@ export class Bare extends DurableObject {
     this.sql.exec('CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID');
     this.sql.exec('CREATE TABLE IF NOT EXISTS log (revision INTEGER PRIMARY KEY, name TEXT, time_ms INTEGER, text TEXT)');
     this.sql.exec('CREATE TABLE IF NOT EXISTS objects (name TEXT PRIMARY KEY, revision INTEGER) WITHOUT ROWID');
-    this.revision = 0;
+    this.revision = this.sql.exec('SELECT coalesce(max(revision), 0) AS newest FROM log').one().newest;
   }
   async fetch(request) {
     const { pathname: key, search } = new URL(request.url);

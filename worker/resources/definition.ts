@@ -148,7 +148,7 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
 
   /** Selectable fields besides metadata.name and metadata.namespace: path → value ('' when unset). */
   fields?(object: T): Record<string, string>;
-  /** Index entries besides labels, fields and owners (which the pipeline adds). */
+  /** Index entries besides labels, fields and owners (which the pipeline adds). The status has no part in them. */
   entries?(object: T): IndexEntry[];
   columns: readonly Column<T>[];
   /** Where /scale reads and writes. */
