@@ -110,7 +110,8 @@ class Walk {
           struct,
         });
         if (kept === undefined || (isOmitted(field, kept) && path !== MANAGED_FIELDS)) delete object[key];
-        else object[key] = kept;
+        // What stays is not written: it may be shared with what is stored.
+        else if (kept !== value) object[key] = kept;
       }
       if (this.#duplicates.has(path)) this.#tellDuplicate(path);
     }
@@ -209,9 +210,10 @@ class Walk {
     if (items === undefined) return value;
     const list = value as unknown[];
     for (const [index, each] of list.entries()) {
-      list[index] =
+      const kept =
         this.value(items, each, { ...place, path: `${place.path}[${index}]` }) ??
         (schema.structural ? null : zeroOf(items));
+      if (kept !== each) list[index] = kept;
     }
     return list;
   }
