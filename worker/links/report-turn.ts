@@ -21,12 +21,15 @@ interface ReportTurnParts {
   later(step: () => void): void;
 }
 
+/** Statuses in one commit, so that others get their turn: some tens of milliseconds. */
+const MOST_TOGETHER = 1000;
+
 export type Outcome = { applied: Applied } | { error: unknown };
 
 export class ReportTurn {
   readonly #parts: ReportTurnParts;
   readonly #echoes: Set<number>;
-  #waiting: Told[] = [];
+  readonly #waiting: Told[] = [];
 
   /** @param echoes is told the revisions that a report wrote, before they are published, and rid of them afterwards. */
   constructor(parts: ReportTurnParts, echoes: Set<number>) {
@@ -37,7 +40,7 @@ export class ReportTurn {
   /** Resolves once `end` was called; rejects with what that throws. */
   take(node: string, report: Report, end: Told['end']): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.#waiting.length === 0) this.#parts.later(() => this.flush());
+      if (this.#waiting.length === 0) this.#parts.later(() => this.#turn());
       const told = (outcome: Outcome) => {
         try {
           resolve(end(outcome));
@@ -51,13 +54,31 @@ export class ReportTurn {
 
   /** Applies what waits, now: before anything is handled that came after it. */
   flush(): void {
-    const all = this.#waiting;
-    this.#waiting = [];
+    while (this.#waiting.length > 0) this.#commit();
+  }
+
+  #turn(): void {
+    this.#commit();
+    if (this.#waiting.length > 0) this.#parts.later(() => this.#turn());
+  }
+
+  #commit(): void {
+    const all = this.#next();
     if (all.length === 0) return;
     const outcomes = this.#applied(all);
     all.forEach(({ end }, index) => {
       end(outcomes[index] ?? { error: new Error('a report came to no end') });
     });
+  }
+
+  /** Those that came first, at least one. */
+  #next(): Told[] {
+    let statuses = 0;
+    const end = this.#waiting.findIndex(({ report }) => {
+      statuses += report.pods?.length ?? 0;
+      return statuses >= MOST_TOGETHER;
+    });
+    return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end + 1);
   }
 
   #applied(all: readonly Told[]): Outcome[] {

@@ -114,6 +114,22 @@ test('what waits is applied at once before anything that came after it, and the 
   expect(known.commits).toEqual([1]);
 });
 
+test('more than one turn may take is left for the next one, in order', async () => {
+  const known = world();
+  const many = (name: string): Report => {
+    const { pods = [] } = says(known, name, 'well');
+    return { type: 'report', id: 1, pods: Array.from({ length: 600 }, () => pods).flat() };
+  };
+  const ends: string[] = [];
+  const taken = MINIONS.map((name) => known.turn.take(name, many(name), () => void ends.push(name)));
+  known.due.shift()?.();
+  expect(ends).toEqual(['m0', 'm1']);
+  known.due.shift()?.();
+  await Promise.all(taken);
+  expect(ends).toEqual(MINIONS);
+  expect([known.commits, known.due]).toEqual([[2, 1], []]);
+});
+
 test('when the commit fails, every report of the turn hears of it and nothing stays', async () => {
   const known = world();
   const before = pod(known, 'm0');
