@@ -7,7 +7,8 @@
  * - The newest revision lives in SQLite. Inside a transaction it is counted in `#open`, and put back by a savepoint's
  *   rollback together with the changes and the queued work.
  * - A write that failed half-way poisons its transaction: nothing commits, even when the caller caught the error.
- * - What a transaction has read of an object or written to it (`known`) is how it lies in the tables: forgotten by a rollback.
+ * - `#known` is how objects lie in the tables, as far as transactions read or wrote them: forgotten by a rollback, and when
+ *   the tables are at another revision than the last transaction left them at.
  * - Listeners hear of commits in order: one that writes is heard of after all have heard of what it answered to.
  */
 import { expired, resourceVersionTooLarge, tooLarge } from '../../shared/errors.ts';
@@ -60,7 +61,6 @@ interface OpenTransaction {
   revision: number;
   changes: Change[];
   afterCommit: (() => void)[];
-  known: Map<string, Current | undefined>;
   /** Set while a write is under way; still set afterwards when it failed. */
   writing: boolean;
 }
@@ -71,8 +71,8 @@ interface Current {
 }
 
 const idOf = ({ resource, namespace, name }: ObjectKey): string => `${resource}\0${namespace}\0${name}`;
-/** So that a transaction that looks at everything does not keep it. */
-const MOST_KNOWN = 1000;
+/** Their entries are a few hundred bytes each. */
+const MOST_KNOWN = 2000;
 
 const DEFAULT_COMPACTION_ROWS = 1000;
 /** Cloudflare refuses a row of more than 2 MB, and the entries share the object's. */
@@ -84,11 +84,6 @@ function isLonger(text: string, maxBytes: number): boolean {
   return text.length > maxBytes || new TextEncoder().encode(text).byteLength > maxBytes;
 }
 
-function know({ known }: OpenTransaction, key: ObjectKey, current: Current | undefined): void {
-  if (known.size >= MOST_KNOWN) known.clear();
-  known.set(idOf(key), current);
-}
-
 export class SqliteStore implements Store {
   readonly #sql: Sql;
   readonly #clock: () => number;
@@ -98,6 +93,8 @@ export class SqliteStore implements Store {
   #calling: (() => void)[] | undefined;
   #open: OpenTransaction | undefined;
   #transactions = 0;
+  readonly #known = new Map<string, Current | undefined>();
+  #knownAt = 0;
 
   constructor(sql: Sql, options: SqliteStoreOptions) {
     this.#sql = sql;
@@ -194,9 +191,9 @@ export class SqliteStore implements Store {
       revision: positionOf(this.#sql).revision,
       changes: [],
       afterCommit: [],
-      known: new Map(),
       writing: false,
     };
+    if (open.revision !== this.#knownAt) this.#known.clear();
     this.#open = open;
     this.#transactions += 1;
     let committed = false;
@@ -208,8 +205,10 @@ export class SqliteStore implements Store {
         return value;
       });
       committed = true;
+      this.#knownAt = open.revision;
     } finally {
       this.#open = undefined;
+      if (!committed) this.#known.clear();
       this.#work.ended(committed);
     }
     const { changes } = open;
@@ -230,7 +229,7 @@ export class SqliteStore implements Store {
       open.writing = writing;
       open.changes.length = changes;
       open.afterCommit.length = afterCommit;
-      open.known.clear();
+      this.#known.clear();
       this.#work.rollBackTo(work);
       throw error;
     }
@@ -266,8 +265,8 @@ export class SqliteStore implements Store {
       get nowMs() {
         return opened().nowMs;
       },
-      get: (key) => store.#get(opened(), key),
-      revisionOf: (key) => store.#current(opened(), key)?.revision ?? 0,
+      get: (key) => store.#get(key),
+      revisionOf: (key) => store.#current(key)?.revision ?? 0,
       list: (query) => store.list(query),
       texts: (query) => store.texts(query),
       count: (query) => store.count(query),
@@ -307,7 +306,7 @@ export class SqliteStore implements Store {
     serialise: (revision: number) => string,
     expected: number | undefined,
   ): StoredObject {
-    const current = this.#current(open, key);
+    const current = this.#current(key);
     this.#expect(key, current, expected);
     const { entries: after, text: entriesText } = normaliseEntries(entries);
     // Most writes leave what an object can be found by as it was.
@@ -330,7 +329,7 @@ export class SqliteStore implements Store {
     );
     if (!stays) writeIndex(this.#sql, key, before ?? [], after);
     open.writing = false;
-    know(open, key, { revision, entries: entriesText });
+    this.#know(key, { revision, entries: entriesText });
     return this.#changed(open, key, revision, text, before === undefined ? 'ADDED' : 'MODIFIED', after, before);
   }
 
@@ -340,7 +339,7 @@ export class SqliteStore implements Store {
     serialise: (revision: number) => string,
     expected: number | undefined,
   ): StoredObject {
-    const current = this.#current(open, key);
+    const current = this.#current(key);
     this.#expect(key, current, expected);
     if (current === undefined) throw new RevisionMismatch(key, 0);
     const before = parseEntries(current.entries);
@@ -355,20 +354,20 @@ export class SqliteStore implements Store {
     );
     writeIndex(this.#sql, key, before, []);
     open.writing = false;
-    know(open, key, undefined);
+    this.#know(key, undefined);
     return this.#changed(open, key, revision, text, 'DELETED', before, before);
   }
 
-  #get(open: OpenTransaction, key: ObjectKey): StoredObject | undefined {
+  #get(key: ObjectKey): StoredObject | undefined {
     const found = getWithEntries(this.#sql, key);
-    know(open, key, found && { revision: found.stored.revision, entries: found.entries });
+    this.#know(key, found && { revision: found.stored.revision, entries: found.entries });
     return found?.stored;
   }
 
-  #current(open: OpenTransaction, key: ObjectKey): Current | undefined {
+  #current(key: ObjectKey): Current | undefined {
     const id = idOf(key);
-    const known = open.known.get(id);
-    if (known !== undefined || open.known.has(id)) return known;
+    const known = this.#known.get(id);
+    if (known !== undefined || this.#known.has(id)) return known;
     const current = this.#sql.all<Current>(
       `SELECT l.revision, l.entries FROM objects o CROSS JOIN log l ON l.revision = o.revision
        WHERE o.resource = ? AND o.namespace = ? AND o.name = ?`,
@@ -376,8 +375,13 @@ export class SqliteStore implements Store {
       key.namespace,
       key.name,
     )[0];
-    know(open, key, current);
+    this.#know(key, current);
     return current;
+  }
+
+  #know(key: ObjectKey, current: Current | undefined): void {
+    if (this.#known.size >= MOST_KNOWN) this.#known.clear();
+    this.#known.set(idOf(key), current);
   }
 
   #expect(key: ObjectKey, current: Current | undefined, expected: number | undefined): void {
