@@ -81,25 +81,48 @@ describe('a list of many objects', () => {
   });
 });
 
-test('a list is made no faster than it is read', async () => {
-  const api = new TestApi('slowly-read');
+describe('a list of large objects', () => {
+  const api = new TestApi('large-objects');
   const text = 'x'.repeat(500_000);
-  const count = 24;
-  for (let index = 0; index < count; index++) {
-    await api.json('POST', MAPS, { body: { metadata: { name: `large-${index}` }, data: { text } } });
-  }
-  const answer = await api.fetch('GET', MAPS);
-  const reader = answer.body?.getReader();
-  let received = (await reader?.read())?.value?.byteLength ?? 0;
-  expect(received).toBeGreaterThan(0);
-  // What was made before this can be read after it, and nothing else: the list's revision is gone.
-  await api.json('POST', MAPS, { body: { metadata: { name: 'later' } } });
-  await api.compact();
-  const rest = async () => {
-    for (let part = await reader?.read(); part?.done === false; part = await reader?.read()) {
-      received += part.value.byteLength;
+  const names = Array.from({ length: 24 }, (_, index) => `m${String(index).padStart(4, '0')}`);
+
+  beforeAll(async () => {
+    for (const name of names) await api.json('POST', MAPS, { body: { metadata: { name }, data: { text } } });
+  });
+
+  test('in pages: one ends before it would be too large, and says how to go on', async () => {
+    const pages: string[][] = [];
+    let next: string | undefined = '';
+    while (next !== undefined) {
+      const page: KubeList<ConfigMap> = await api.json('GET', `${MAPS}?limit=500&continue=${next}`);
+      pages.push(page.items.map((each) => each.metadata.name));
+      next = page.metadata.continue;
     }
-  };
-  await expect(rest()).rejects.toThrow();
-  expect(received).toBeLessThan(4 * text.length);
+    expect(pages.flat().filter((name) => names.includes(name))).toEqual(names);
+    expect(pages.length).toBeGreaterThan(1);
+    for (const page of pages) expect(page.length).toBeLessThan(20);
+  });
+
+  test('as a table is whole', async () => {
+    const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+    const { rows } = await api.json<{ rows: { cells: unknown[] }[] }>('GET', MAPS, { headers: { accept } });
+    expect(rows.map(({ cells }) => cells[0]).filter((name) => names.includes(String(name)))).toEqual(names);
+  });
+
+  test('is made no faster than it is read', async () => {
+    const answer = await api.fetch('GET', MAPS);
+    const reader = answer.body?.getReader();
+    let received = (await reader?.read())?.value?.byteLength ?? 0;
+    expect(received).toBeGreaterThan(0);
+    // What was made before this can be read after it, and nothing else: the list's revision is gone.
+    await api.json('POST', MAPS, { body: { metadata: { name: 'later' } } });
+    await api.compact();
+    const rest = async () => {
+      for (let part = await reader?.read(); part?.done === false; part = await reader?.read()) {
+        received += part.value.byteLength;
+      }
+    };
+    await expect(rest()).rejects.toThrow();
+    expect(received).toBeLessThan(4 * text.length);
+  });
 });

@@ -26,8 +26,16 @@ import type { AnswerForm } from './negotiation.ts';
 import { type StreamPart, streamOf } from './text-stream.ts';
 import { namedYaml } from './yaml-answer.ts';
 
-/** Items of one turn; beyond, the answer is a stream. */
-const PAGE = 500;
+interface Bounds {
+  items: number;
+  /** Of text; one object may be longer. */
+  characters: number;
+}
+
+/** Of one turn; beyond, the answer is a stream. */
+const TURN: Bounds = { items: 500, characters: 1024 * 1024 };
+/** Kubernetes: a page may hold less than its limit; clients go on as long as it has a continue token. */
+const PAGE_CHARACTERS = 8 * 1024 * 1024;
 
 export interface ReadParts {
   reader: Reader;
@@ -162,15 +170,18 @@ interface Query {
   atRevision: number | undefined;
 }
 
-/** Up to `limit` items after a key; selectors on the key itself are applied here. */
-function page(
-  reader: Reader,
-  query: Query,
-  after: Continuation['after'] | undefined,
-  limit: number,
-): { items: StoredObject[]; revision: number } {
+interface Page {
+  items: StoredObject[];
+  revision: number;
+  /** Whether others follow. */
+  more: boolean;
+}
+
+/** Items after a key, as many as the bounds allow; selectors on the key itself are applied here. */
+function page(reader: Reader, query: Query, after: Continuation['after'] | undefined, bounds: Bounds): Page {
   const { selection } = query;
   const items: StoredObject[] = [];
+  let characters = 0;
   let from = after;
   for (;;) {
     const part = reader.list({
@@ -179,19 +190,21 @@ function page(
       having: selection.having,
       matches: selection.matches,
       after: from,
-      limit,
+      limit: bounds.items + 1,
       atRevision: query.atRevision,
     });
-    // Read to its end: a cursor that is left half-way stays open.
-    const stored = [...part.items];
-    for (const each of stored) {
-      if (selection.matchesKey?.(each.namespace, each.name) !== false) items.push(each);
+    const { revision } = part;
+    let read = 0;
+    for (const each of part.items) {
+      const { namespace, name, text } = each;
+      read += 1;
+      from = { namespace, name };
+      if (selection.matchesKey?.(namespace, name) === false) continue;
+      if (items.length >= bounds.items || characters >= bounds.characters) return { items, revision, more: true };
+      items.push(each);
+      characters += text.length;
     }
-    const last = stored.at(-1);
-    if (stored.length < limit || items.length >= limit || last === undefined) {
-      return { items: items.slice(0, limit), revision: part.revision };
-    }
-    from = { namespace: last.namespace, name: last.name };
+    if (read <= bounds.items) return { items, revision, more: false };
   }
 }
 
@@ -232,17 +245,14 @@ export function listObjects(
   if (options.limit === undefined && isAsStored(served, form, selection)) {
     return ofTexts(reader, found, from, shape, form);
   }
-  const limit = options.limit ?? PAGE;
-  const first = readFirst(parts, found, from, limit, definition.identity.namespaced);
-  const revision = first.revision;
-  const last = first.items.at(limit - 1);
-  const more = first.items.length > limit;
-  const items = more ? first.items.slice(0, limit) : first.items;
-  if (more && options.limit === undefined && last !== undefined) {
+  const bounds = options.limit === undefined ? TURN : { items: options.limit, characters: PAGE_CHARACTERS };
+  const first = readFirst(parts, found, from, bounds, definition.identity.namespaced);
+  const { items, more, revision } = first;
+  const last = items.at(-1);
+  if (more && options.limit === undefined) {
     const later = (each: StoredObject[]) => shownItems(parts, served, each);
-    return then(later(items), (shown) =>
-      streamed(reader, { ...found, atRevision: revision }, shape, later, shown, form),
-    );
+    const begun = { ...found, atRevision: revision };
+    return then(later(items), (shown) => streamed(reader, begun, shape, later, { ...first, items: shown }, form));
   }
   const metadata: ListMeta = { resourceVersion: String(revision) };
   if (more && last !== undefined) {
@@ -258,10 +268,16 @@ export function listObjects(
   );
 }
 
-function readFirst(parts: ReadParts, query: Query, from: Continuation | undefined, limit: number, namespaced: boolean) {
+function readFirst(
+  parts: ReadParts,
+  query: Query,
+  from: Continuation | undefined,
+  bounds: Bounds,
+  namespaced: boolean,
+): Page {
   const one = from === undefined ? single(parts.reader, query, namespaced) : undefined;
-  if (one !== undefined) return { items: one, revision: parts.reader.revision };
-  return continued(from, () => page(parts.reader, query, from?.after, limit + 1));
+  if (one !== undefined) return { items: one, revision: parts.reader.revision, more: false };
+  return continued(from, () => page(parts.reader, query, from?.after, bounds));
 }
 
 function continued<T>(from: Continuation | undefined, read: () => T): T {
@@ -339,32 +355,27 @@ function streamed(
   query: Query,
   shape: Shape,
   shown: (items: StoredObject[]) => StoredObject[] | Promise<StoredObject[]>,
-  first: StoredObject[],
+  first: Page,
   form: AnswerForm,
 ): Response | Promise<Response> {
-  let items = first;
-  let started = false;
-  const next = async (): Promise<string | undefined> => {
-    if (!started) {
-      started = true;
-      return shape.head({ resourceVersion: String(query.atRevision) }) + items.map(shape.item).join(',');
+  const parts = async function* (): AsyncGenerator<string> {
+    yield shape.head({ resourceVersion: String(query.atRevision) });
+    yield first.items.map(shape.item).join(',');
+    for (let { items, more } = first; more; ) {
+      const last = items.at(-1);
+      if (last === undefined) break;
+      ({ items, more } = page(reader, query, { namespace: last.namespace, name: last.name }, TURN));
+      yield `,${(await shown(items)).map(shape.item).join(',')}`;
     }
-    const last = items.at(-1);
-    if (last === undefined || items.length < PAGE) return undefined;
-    items = page(reader, query, { namespace: last.namespace, name: last.name }, PAGE).items;
-    return items.length === 0 ? undefined : `,${(await shown(items)).map(shape.item).join(',')}`;
-  };
-  if (form.pretty) return whole(next, shape.tail, form);
-  const parts = async function* () {
-    for (let part = await next(); part !== undefined; part = await next()) yield part;
     yield shape.tail;
   };
+  if (form.pretty) return whole(parts(), form);
   const answer = new Response(streamOf(parts()), { headers: JSON_HEADERS });
   return textAnswer(answer, form);
 }
 
-async function whole(next: () => Promise<string | undefined>, tail: string, form: AnswerForm): Promise<Response> {
+async function whole(parts: AsyncIterable<string>, form: AnswerForm): Promise<Response> {
   let text = '';
-  for (let part = await next(); part !== undefined; part = await next()) text += part;
-  return formed(text + tail, form);
+  for await (const part of parts) text += part;
+  return formed(text, form);
 }
