@@ -1,16 +1,17 @@
 /**
  * LIST of 10,000 pods against a bare object that streams the same bytes from its SQLite: the time to the first byte, to the
- * last, and what workerd's memory grows by meanwhile.
+ * last, and what workerd's memory grows by meanwhile, also while clients stand still that have begun to read.
  */
 import { type Agent, request } from 'node:https';
 import { load, requireAll } from './load.ts';
 import { residentBytes } from './memory.ts';
-import { startPair } from './pair.ts';
+import { type Pair, startPair } from './pair.ts';
 import { medianOf, rounds } from './rounds.ts';
 import { atMost, type BenchRow, megabytes, milliseconds } from './row.ts';
 
 const PODS = 10_000;
 const CONNECTIONS = 16;
+const STALLED = 16;
 const PATH = '/api/v1/namespaces/default/pods';
 
 /** Of a scheduler that is not there, so that nothing happens to them. */
@@ -51,7 +52,13 @@ export async function list(): Promise<BenchRow[]> {
     const copy = () => timeGet(`${bare.url}/?list`, agent, headers);
     const before = residentBytes(controlPlane.pid());
     const results = await rounds(ours, copy);
-    const grown = residentBytes(controlPlane.pid()) - before;
+    const after = residentBytes(controlPlane.pid());
+    const grown = after - before;
+    const held = await whileStalled(pair, async () => {
+      // One that reads: while it gets its list, others would get theirs made as well.
+      await ours();
+      return residentBytes(controlPlane.pid()) - after;
+    });
     const of = (side: 'ours' | 'baseline', value: keyof Listed) => medianOf(results, (round) => round[side][value]);
     const first = of('ours', 'firstMs');
     const ratio = medianOf(results, (round) => round.ours.totalMs / round.baseline.totalMs);
@@ -81,9 +88,41 @@ export async function list(): Promise<BenchRow[]> {
         baseline: `before: ${megabytes(before)}`,
         goal: atMost(grown / 1024 / 1024, 16, 'MB'),
       },
+      {
+        what: `the same, to ${STALLED} clients that stop reading: workerd's memory`,
+        ours: `+ ${megabytes(held)}`,
+        baseline: `their lists: ${megabytes(STALLED * of('ours', 'bytes'))}`,
+        goal: atMost(held / 1024 / 1024, 16, 'MB'),
+      },
     ];
   } finally {
     await pair.dispose();
+  }
+}
+
+/** With clients that took the first bytes of a list, each over a connection of its own, and no others. */
+async function whileStalled<T>({ controlPlane, headers }: Pair, body: () => Promise<T>): Promise<T> {
+  const clients = Array.from({ length: STALLED }, () =>
+    request(`${controlPlane.url}${PATH}`, { headers, ca: controlPlane.ca, agent: false }),
+  );
+  try {
+    await Promise.all(
+      clients.map(
+        (client) =>
+          new Promise((resolve, reject) => {
+            client.once('error', reject);
+            client.once('response', (answer) => {
+              // Cut off at the end of the measurement.
+              answer.once('error', () => undefined);
+              answer.once('readable', resolve);
+            });
+            client.end();
+          }),
+      ),
+    );
+    return await body();
+  } finally {
+    for (const client of clients) client.destroy();
   }
 }
 

@@ -36,14 +36,18 @@ interface Joined {
 
 const KEYS = 'FROM objects k WHERE k.resource = ?';
 const KEYS_WITH_ENTRY = 'FROM entries k WHERE k.resource = ? AND k.entry = ? AND k.value = ?';
+
 export class SqliteTextList implements TextList {
   readonly revision: number;
   readonly #sql: Sql;
   readonly #query: ListQuery;
   readonly #driving: IndexEntry | undefined;
+  /** A look at each object's entries is needed. */
   readonly #selective: boolean;
+  /** Of keys that are still to come: what they had at this revision, where that is no longer what they have. */
   readonly #changed: Versions = new Map();
   #followedTo: number;
+  /** Of the next stretch, by what the last one had. */
   #rows = FIRST_ROWS;
   #ended = false;
 
@@ -66,10 +70,11 @@ export class SqliteTextList implements TextList {
     if (start === undefined) this.#ended = true;
     if (start === undefined || this.#ended) return undefined;
     this.#follow();
+    if (this.#selective) return this.#ofRows();
     for (;;) {
       const rows = this.#rows;
       const last = this.#placeOf(rows, start);
-      if (this.#selective || this.#hasChanged(last)) return this.#ofRows();
+      if (this.#hasChanged(last)) return this.#ofRows();
       const { left, bytes } = this.#join(rows, start);
       if (left === null || left === 0) {
         this.#query.after = last;
