@@ -4,6 +4,7 @@
  * that starts offline brings its pods, DNS and Services back by itself; only a minion that was never welcomed has to wait.
  * SIGTERM and SIGINT end it as a restart does: containers stay, nobody is told. SIGUSR2 says goodbye to the cluster first.
  */
+import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -63,7 +64,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<Agen
     exec: execCommand,
     log: logTo('network'),
   });
-  const proxy = new NftablesProxy({ instance, exec: execCommand, log: logTo('proxy') });
+  const proxy = new NftablesProxy({ instance, exec: execCommand, spawn, log: logTo('proxy') });
   const dns = new DnsServer({ log: logTo('dns') });
 
   let networkRuns = false;
@@ -191,7 +192,7 @@ export async function startAgent(config: AgentConfig, log: Logger): Promise<Agen
       await keeper.stop();
       await link.stop(goodbye);
       clearInterval(renewal);
-      await Promise.all([dns.stop(), api.close()]);
+      await Promise.all([dns.stop(), api.close(), proxy.close()]);
       network.close();
     },
   };

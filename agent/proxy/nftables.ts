@@ -1,9 +1,12 @@
 /**
  * Keeps one nftables table at what the newest routes say. The first call replaces whatever an earlier agent left, in one
- * transaction, so that no packet meets a gap; later calls send only what changed. Clients' affinity is carried over.
+ * transaction, so that no packet meets a gap; later calls send only what changed, through an nft that is kept running for them.
+ * Clients' affinity is carried over.
  */
 import { createHash } from 'node:crypto';
 import { type AffinityEntry, affinityIn, restoreAffinity, staleAffinity } from './affinity.ts';
+import type { Spawn } from './interactive-nft.ts';
+import { NftShell } from './nft-shell.ts';
 import type { ProxySettings, ServiceProxy, ServiceRoute } from './proxy.ts';
 import { skeletonOf } from './skeleton.ts';
 import { type MovedSlots, PROTOCOLS, ServiceTable } from './table.ts';
@@ -15,6 +18,8 @@ type Exec = (file: string, args: readonly string[], input?: string) => Promise<s
 export interface NftablesOptions {
   instance: string;
   exec: Exec;
+  /** Without it each change starts an nft of its own. */
+  spawn?: Spawn;
   log: (message: string) => void;
 }
 
@@ -22,6 +27,7 @@ export class NftablesProxy implements ServiceProxy {
   readonly #table: string;
   readonly #exec: Exec;
   readonly #log: (message: string) => void;
+  readonly #shell: NftShell | undefined;
   #settings: ProxySettings | undefined;
   /** What is wanted; undefined until all of it is known. */
   #contents: ServiceTable | undefined;
@@ -31,11 +37,12 @@ export class NftablesProxy implements ServiceProxy {
   #running: Promise<void> | undefined;
   #conntrack = true;
 
-  constructor({ instance, exec, log }: NftablesOptions) {
+  constructor({ instance, exec, spawn, log }: NftablesOptions) {
     const mark = createHash('sha256').update(instance).digest('hex').slice(0, 6);
     this.#table = instance === 'longshore' ? 'longshore_proxy' : `longshore_proxy_${mark}`;
     this.#exec = exec;
     this.#log = log;
+    this.#shell = spawn && new NftShell({ table: this.#table, spawn, log });
   }
 
   /** Changes nothing in the kernel: the routes of an earlier agent stay in force until the first `apply`. */
@@ -68,7 +75,14 @@ export class NftablesProxy implements ServiceProxy {
     // What went wrong with it is told to whoever asked for it.
     await this.#running?.catch((error: unknown) => this.#log(`removing Services after: ${String(error)}`));
     this.#contents = undefined;
+    this.#shell?.close();
     await this.#nft(`add table ip ${this.#table}\ndelete table ip ${this.#table}\n`);
+  }
+
+  /** Once nothing more will be asked of it. What the kernel holds stays in force. */
+  async close(): Promise<void> {
+    await this.#running?.catch((error: unknown) => this.#log(`the last change of Services: ${String(error)}`));
+    this.#shell?.close();
   }
 
   async #drain(): Promise<void> {
@@ -84,7 +98,7 @@ export class NftablesProxy implements ServiceProxy {
     const { script, moved } = contents.take(this.#table);
     if (script === '') return;
     try {
-      await this.#nft(script);
+      if (!(await this.#shell?.run(script))) await this.#nft(script);
     } catch (error) {
       // Someone else has changed or removed the table (`nft flush ruleset`): only the whole of it helps.
       this.#log(`sending every Service again, after: ${String(error)}`);
@@ -99,9 +113,11 @@ export class NftablesProxy implements ServiceProxy {
     const script =
       skeletonOf(this.#table, settings) +
       contents.takeWhole(this.#table) +
-      restoreAffinity(this.#table, contents.slots, remembered);
+      restoreAffinity(this.#table, contents.slots, remembered) +
+      (this.#shell?.firstReceipt() ?? '');
     await this.#nft(script);
     this.#isKnown = true;
+    this.#shell?.open();
   }
 
   /** Endpoints that went away: clients that stuck to them choose anew, and so do UDP flows, which never end by themselves. */

@@ -2,6 +2,9 @@
 import type { ProxySettings } from './proxy.ts';
 import { MASQUERADE_MARK, PROTOCOLS } from './table.ts';
 
+/** Holds the number of the last change that came through a lasting nft (`nft-shell.ts`). */
+export const RECEIPTS = 'receipts';
+
 /** Clients that may be remembered at once, in each protocol. */
 const AFFINITY_SIZE = 262_144;
 
@@ -36,6 +39,7 @@ table ip ${table} {
   map node_ports { type inet_proto . inet_service : verdict; }
   map node_local { type inet_proto . inet_service : verdict; }
   set hairpin { type ipv4_addr . ipv4_addr; }
+  set ${RECEIPTS} { type mark; }
   ${maps.join('')}
   chain refuse {
     meta l4proto tcp reject with tcp reset

@@ -88,7 +88,8 @@ async function applyOne(host: TestHost, count: number): Promise<Applied> {
     `add table ip raw_baseline\nadd map ip raw_baseline m { type ipv4_addr . inet_service : ipv4_addr . inet_service; }\nadd element ip raw_baseline m { ${elements.join(', ')} }\n`,
   );
   const failures: string[] = [];
-  const proxy = new NftablesProxy({ instance: 'bench', exec: host.exec, log: (message) => failures.push(message) });
+  const log = (message: string) => failures.push(message);
+  const proxy = new NftablesProxy({ instance: 'bench', exec: host.exec, spawn: host.spawn, log });
   await proxy.start({ podCIDR: '10.244.0.0/16', nodeAddresses: [host.ip], serviceCIDR: '10.96.0.0/12' });
   const routes = Array.from({ length: count }, (_, index) => route(index, 0));
   await proxy.apply(routes);

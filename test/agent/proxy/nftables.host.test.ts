@@ -2,9 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { NftablesProxy } from '../../../agent/proxy/nftables.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type NftablesOptions, NftablesProxy } from '../../../agent/proxy/nftables.ts';
 import type { ServiceRoute } from '../../../agent/proxy/proxy.ts';
+import { eventually } from '../../support/eventually.ts';
 import { createTestNetwork, type TestNetwork } from '../../support/hosts.ts';
 import type { NetworkPeer } from '../../support/network-peer.ts';
 import { DNS_IP, POD_CIDR, type PodHost, startPodHost, type TestPod } from '../../support/pod-host.ts';
@@ -24,8 +25,15 @@ let onOne: NetworkPeer;
 let outside: NetworkPeer;
 let logged: string[];
 
-const proxyOn = (host: PodHost) =>
-  new NftablesProxy({ instance: 'longshore', exec: host.host.exec, log: (message) => logged.push(message) });
+/** All that were made in a test. */
+const proxies: NftablesProxy[] = [];
+
+function proxyOn({ host }: PodHost, exec: NftablesOptions['exec'] = host.exec): NftablesProxy {
+  const log = (message: string) => logged.push(message);
+  const made = new NftablesProxy({ instance: 'longshore', exec, spawn: host.spawn, log });
+  proxies.push(made);
+  return made;
+}
 
 const route = (endpoints: TestPod[], more: Partial<ServiceRoute> = {}): ServiceRoute => {
   const all = endpoints.map(({ ip }) => ({ ip, port: 8080, local: ip.startsWith('10.244.1.') }));
@@ -78,6 +86,10 @@ beforeEach(async () => {
   proxy = proxyOn(one);
   await proxy.purge();
   await proxy.start({ podCIDR: POD_CIDR, nodeAddresses: [one.host.ip], serviceCIDR: SERVICE_CIDR });
+});
+
+afterEach(async () => {
+  for (const each of proxies.splice(0)) await each.close();
 });
 
 describe('a Service', () => {
@@ -212,6 +224,33 @@ describe('a change', () => {
     await one.host.exec('nft', ['delete', 'table', 'ip', 'longshore_proxy']);
     await proxy.apply([route([far])]);
     expect((await client.peer.tcp(VIP, 80)).server).toBe('far');
+  });
+
+  test('goes through an nft that is kept running; when that fails, the whole table is sent', async () => {
+    const scripts: string[] = [];
+    const watched = proxyOn(one, (file, args, input = '') => {
+      scripts.push(input);
+      return one.host.exec(file, args, input);
+    });
+    await watched.start({ podCIDR: POD_CIDR, nodeAddresses: [] });
+    await watched.apply([]);
+    let pods = [near];
+    await eventually('a change without a process of its own', async () => {
+      scripts.length = 0;
+      pods = pods.includes(near) ? [far] : [near];
+      await watched.apply([route(pods)]);
+      return scripts.length === 0;
+    });
+    expect(await answers(client.peer, VIP, 80)).toEqual(pods.map(({ uid }) => uid));
+    await one.host.exec('nft', ['delete', 'table', 'ip', 'longshore_proxy']);
+    await watched.apply([route([client])]);
+    expect(scripts.at(-1)).toContain('chain prerouting');
+    expect(logged).toEqual([expect.stringContaining('No such file or directory')]);
+    expect(await answers(client.peer, VIP, 80)).toEqual(['client']);
+    scripts.length = 0;
+    await watched.apply([route([near])]);
+    expect(scripts).toEqual([]);
+    expect(await answers(client.peer, VIP, 80)).toEqual(['near']);
   });
 
   test('that comes while another is under way wins', async () => {
