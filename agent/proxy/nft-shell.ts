@@ -53,6 +53,7 @@ export class NftShell {
     if (this.#nft?.isAlive || this.#opening !== undefined || this.#attempts >= MOST_ATTEMPTS) return;
     const nft = new InteractiveNft(this.#options.spawn, this.#patienceMs);
     this.#opening = nft;
+    const receipt = this.#receipt;
     const settle = (settled: () => void) => {
       if (this.#opening !== nft) return;
       this.#opening = undefined;
@@ -67,6 +68,8 @@ export class NftShell {
       (error: unknown) => {
         nft.close();
         settle(() => {
+          // The table was made anew meanwhile, which says nothing about nft.
+          if (receipt !== this.#receipt) return;
           this.#attempts += 1;
           const last = this.#attempts < MOST_ATTEMPTS ? '' : ', so each change will start one';
           this.#options.log(`no nft can be kept running${last}: ${String(error)}`);

@@ -214,6 +214,20 @@ describe('an nft', () => {
     expect(logged[2]).toContain('so each change will start one');
   });
 
+  test('whose table is made anew while it proves itself is not held against it', async () => {
+    shell = shellWith();
+    await makeTable(shell);
+    for (let attempt = 0; attempt < 5; attempt++) {
+      shell.open();
+      newest().kill('SIGSTOP');
+      await makeTable(shell);
+      newest().kill('SIGCONT');
+      await eventually('its end or its use', async () => isOver(newest()) || (await shell.run(remove(1) + add(1))));
+    }
+    await opened(shell);
+    expect(logged).toEqual([]);
+  });
+
   test('whose table is not there is not used', async () => {
     shell = shellWith();
     await nft(`add table ip ${TABLE}\ndelete table ip ${TABLE}\n`);
