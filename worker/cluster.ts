@@ -96,6 +96,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     const parts = this.#compose();
     if (parts.minions.owns(socket)) await parts.minions.message(socket, message);
     else if (parts.keyspace.owns(socket)) parts.keyspace.message(socket, message);
+    else if (parts.watches.owns(socket)) parts.watches.message(socket, message);
     await this.#endTurn();
   }
 

@@ -2,13 +2,16 @@
  * A watch as the client sees it: the Worker holds the chunked response (or the client's own WebSocket) and joins it to a
  * hibernating socket of the Cluster object, which may sleep meanwhile. What is sent is `worker/links/watches.ts`.
  */
-import { framesOf, joined, linesOf, type WatchFrames } from './watch-frames.ts';
+import { whenRead } from '../links/client-socket.ts';
+import { TakenBytes } from '../links/watch-credit.ts';
+import { ClientStream } from './client-stream.ts';
+import { framesOf, linesOf, type WatchFrames } from './watch-frames.ts';
 
 /** A client that has gone is noticed only when a write fails; blank lines are nothing to a JSON reader. */
 const KEEP_ALIVE_MS = 25_000;
 const DEFAULT_TIMEOUT_SECONDS = 1800;
-/** Of events that the client has not taken yet. Beyond, the watch ends with these, so that resuming it gets on. */
-const MAX_WAITING_BYTES = 16 * 1024 * 1024;
+/** How long a client may take over what it was sent before its watch ended. */
+const LAST_MS = 60_000;
 
 export interface WatchSide {
   /** Asks the Cluster object for the watch's socket; anything but 101 is the client's answer. */
@@ -46,72 +49,43 @@ interface JoinedWatch {
 
 function overStream({ request, socket, frames, warning, timeoutMs, side }: JoinedWatch): Response {
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-  const waiting = new WaitingBytes();
+  const taken = new TakenBytes(socket);
+  const stream = new ClientStream({ onTaken: (bytes) => taken.add(bytes), onGone: () => leave() });
+  const { nothing } = frames;
+  const keepAlive = setInterval(() => {
+    // Of a client who still takes something it is known.
+    if (nothing !== undefined && stream.isIdle) stream.send(nothing, 0);
+  }, KEEP_ALIVE_MS);
+  let timeout = setTimeout(() => finish('timeout'), timeoutMs);
   let open = true;
-  let finish = (_reason: string, _cancelled?: boolean) => {};
-  const give = (controller: ReadableStreamDefaultController<Uint8Array>) => {
-    // One chunk at a time: what comes while the client still takes the last one goes out with the next.
-    if (waiting.byteLength > 0 && (controller.desiredSize ?? 0) > 0) controller.enqueue(waiting.take());
+  const leave = () => {
+    open = false;
+    clearInterval(keepAlive);
+    clearTimeout(timeout);
+    closeQuietly(socket, 'the client has gone');
+    end();
   };
-  const body = new ReadableStream<Uint8Array>(
-    {
-      start(controller) {
-        const send = (bytes: Uint8Array) => {
-          if (!open) return;
-          waiting.add(bytes);
-          give(controller);
-          if (waiting.byteLength > MAX_WAITING_BYTES) finish('the client reads too slowly');
-        };
-        const { nothing } = frames;
-        const keepAlive = nothing === undefined ? null : setInterval(() => send(nothing), KEEP_ALIVE_MS);
-        const timeout = setTimeout(() => finish('timeout'), timeoutMs);
-        finish = (reason, cancelled = false) => {
-          if (!open) return;
-          open = false;
-          clearInterval(keepAlive);
-          clearTimeout(timeout);
-          closeQuietly(socket, reason);
-          // What was cancelled is closed already.
-          if (!cancelled) {
-            if (waiting.byteLength > 0) controller.enqueue(waiting.take());
-            controller.close();
-          }
-          end();
-        };
-        socket.addEventListener('message', ({ data }) => send(frames.bytes(new Uint8Array(data as ArrayBuffer))));
-        socket.addEventListener('close', () => finish('closed'));
-        socket.addEventListener('error', () => finish('broken'));
-        request.signal.addEventListener('abort', () => finish('the client has gone'));
-        socket.accept();
-      },
-      pull: give,
-      cancel: () => finish('the client has gone', true),
-    },
-    { highWaterMark: 1 },
-  );
+  const finish = (reason: string) => {
+    if (!open) return;
+    open = false;
+    clearInterval(keepAlive);
+    clearTimeout(timeout);
+    closeQuietly(socket, reason);
+    timeout = setTimeout(() => void stream.cut(reason), LAST_MS);
+    void stream.end().then(leave);
+  };
+  socket.addEventListener('message', ({ data }) => {
+    const message = new Uint8Array(data as ArrayBuffer);
+    const cost = message.byteLength;
+    if (open) stream.send(frames.bytes(message), cost);
+  });
+  socket.addEventListener('close', () => finish('closed'));
+  socket.addEventListener('error', () => finish('broken'));
+  request.signal.addEventListener('abort', leave);
+  socket.accept();
   side.waitUntil(ended);
   const headers = { 'content-type': frames.contentType, 'cache-control': 'no-cache, private, no-transform' };
-  return new Response(body, { headers: warning === null ? headers : { ...headers, warning } });
-}
-
-/** Bytes that a client has not taken yet, in order: whole messages. */
-class WaitingBytes {
-  #parts: Uint8Array[] = [];
-  byteLength = 0;
-
-  add(part: Uint8Array): void {
-    this.#parts.push(part);
-    this.byteLength += part.byteLength;
-  }
-
-  /** All of them, as one. */
-  take(): Uint8Array {
-    const [first = new Uint8Array(), ...others] = this.#parts;
-    const all = others.length === 0 ? first : joined(this.#parts);
-    this.#parts = [];
-    this.byteLength = 0;
-    return all;
-  }
+  return new Response(stream.body, { headers: warning === null ? headers : { ...headers, warning } });
 }
 
 /** One event a message, as upstream's watch over WebSocket. */
@@ -125,8 +99,11 @@ function overWebSocket({ request, socket, frames, timeoutMs, side }: JoinedWatch
     closeQuietly(ours, reason);
     end();
   };
+  const taken = new TakenBytes(socket);
   socket.addEventListener('message', ({ data }) => {
-    for (const line of linesOf(new Uint8Array(data as ArrayBuffer))) ours.send(frames.message(line));
+    const message = new Uint8Array(data as ArrayBuffer);
+    for (const line of linesOf(message)) ours.send(frames.message(line));
+    whenRead(ours, () => taken.add(message.byteLength));
   });
   for (const each of [socket, ours]) {
     each.addEventListener('close', () => finish('closed'));

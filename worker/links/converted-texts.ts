@@ -5,7 +5,10 @@
 import type { ResourceDefinition } from '../resources/definition.ts';
 import type { StoredObject } from '../store/store.ts';
 import { shownTexts } from './conversion-call.ts';
+import type { Watcher } from './event-texts.ts';
 import type { WebhookClient } from './webhook-call.ts';
+
+export const isConverted = ({ served }: Watcher): boolean => served.definition.conversion !== undefined;
 
 export class ConvertedTexts {
   readonly #client: WebhookClient;

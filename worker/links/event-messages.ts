@@ -1,54 +1,83 @@
-/** What watchers are told, as bytes: events that travel together, written and encoded once for all who ask for the same. */
-import type { StatusError } from '../../shared/errors.ts';
+/**
+ * What watchers are told, as bytes: events that travel together, written and encoded once for all who ask for the same; and
+ * how they are sent, counted against a watcher's credit.
+ */
+import { StatusError } from '../../shared/errors.ts';
 import { selectedType } from '../store/selection.ts';
 import type { Change } from '../store/store.ts';
 import { type EventTexts, eventText, type Watcher } from './event-texts.ts';
+import { ACKNOWLEDGE_BYTES } from './watch-credit.ts';
 
 /** Events travel together, each with its newline, up to about this much. */
 const MESSAGE_CHARACTERS = 256 * 1024;
-const NORMAL = 1000;
+const CLOSE = { normal: 1000, internal: 1011 } as const;
+
+export interface Message {
+  bytes: Uint8Array;
+  /** Of its last event. */
+  revision: number;
+}
 
 /** Gathers events into messages of a sensible size: bytes, so that the Worker passes them on as they are. */
 export class EventMessages {
   readonly #encoder = new TextEncoder();
-  readonly #full: Uint8Array[] = [];
+  readonly #full: Message[] = [];
   #lines: string[] = [];
   #characters = 0;
+  #revision = 0;
 
-  add(line: string): void {
+  add(line: string, revision: number): void {
     this.#lines.push(line);
     this.#characters += line.length;
+    this.#revision = revision;
     if (this.#characters >= MESSAGE_CHARACTERS) this.#pack();
   }
 
   /** All of them, none empty. */
-  end(): readonly Uint8Array[] {
+  end(): readonly Message[] {
     this.#pack();
     return this.#full;
   }
 
   #pack(): void {
-    if (this.#lines.length > 0) this.#full.push(this.#encoder.encode(`${this.#lines.join('\n')}\n`));
+    if (this.#lines.length > 0) {
+      this.#full.push({ bytes: this.#encoder.encode(`${this.#lines.join('\n')}\n`), revision: this.#revision });
+    }
     this.#lines = [];
     this.#characters = 0;
   }
 }
 
-export function sendAll(socket: WebSocket, messages: readonly Uint8Array[]): void {
-  for (const message of messages) socket.send(message);
+export function send(socket: WebSocket, watcher: Watcher, message: Message): void {
+  const { flow } = watcher.attachment;
+  socket.send(message.bytes);
+  flow.writtenBytes += message.bytes.byteLength;
+  if (flow.writtenBytes - watcher.savedBytes >= ACKNOWLEDGE_BYTES) save(socket, watcher);
 }
 
-export function sendLine(socket: WebSocket, line: string): void {
+export function sendLine(socket: WebSocket, watcher: Watcher, line: string, revision: number): void {
   const messages = new EventMessages();
-  messages.add(line);
-  sendAll(socket, messages.end());
+  messages.add(line, revision);
+  for (const message of messages.end()) send(socket, watcher, message);
 }
 
-/** What a watch cannot go on with is told as its last event. */
-export function endWith(socket: WebSocket, error: StatusError): void {
-  if (socket.readyState !== WebSocket.OPEN) return;
-  sendLine(socket, eventText('ERROR', JSON.stringify(error.status)));
-  socket.close(NORMAL, 'error');
+/** From here on the object may be dropped from memory. */
+export function save(socket: WebSocket, watcher: Watcher): void {
+  socket.serializeAttachment(watcher.attachment);
+  watcher.savedBytes = watcher.attachment.flow.writtenBytes;
+}
+
+/** What a watch cannot go on with is told as its last event; of a bug it is not told more than that it ends. */
+export function endWith(socket: WebSocket, error: unknown, log: (entry: Record<string, unknown>) => void): void {
+  if (error instanceof StatusError) {
+    if (socket.readyState !== WebSocket.OPEN) return;
+    socket.send(new TextEncoder().encode(`${eventText('ERROR', JSON.stringify(error.status))}\n`));
+    socket.close(CLOSE.normal, 'error');
+    return;
+  }
+  const stack = error instanceof Error ? error.stack : String(error);
+  log({ level: 'error', room: 'links', message: 'a watcher could not be told', error: stack });
+  socket.close(CLOSE.internal, 'an event could not be written');
 }
 
 /** Undefined: the watcher does not hear of it. */
@@ -62,14 +91,18 @@ export function selected(change: Change, { attachment, selection }: Watcher): Ch
 export class WrittenOnce {
   readonly changes: readonly Change[];
   readonly #texts: EventTexts;
-  readonly #byView = new Map<string, readonly Uint8Array[]>();
+  readonly #byView = new Map<string, readonly Message[]>();
 
   constructor(changes: readonly Change[], texts: EventTexts) {
     this.changes = changes;
     this.#texts = texts;
   }
 
-  of(watcher: Watcher): readonly Uint8Array[] {
+  get firstRevision(): number {
+    return this.changes[0]?.revision ?? 1;
+  }
+
+  of(watcher: Watcher): readonly Message[] {
     const { attachment, view } = watcher;
     const key = `${attachment.columnsTold} ${view}`;
     let found = this.#byView.get(key);
@@ -80,13 +113,13 @@ export class WrittenOnce {
     return found;
   }
 
-  #written(watcher: Watcher): readonly Uint8Array[] {
+  #written(watcher: Watcher): readonly Message[] {
     const messages = new EventMessages();
     // The columns are told with the first of these events, by whichever watcher they are written for.
     const viewer = { ...watcher, attachment: { ...watcher.attachment } };
     for (const change of this.changes) {
       const type = selected(change, watcher);
-      if (type !== undefined) messages.add(this.#texts.of(type, change, viewer));
+      if (type !== undefined) messages.add(this.#texts.of(type, change, viewer), change.revision);
     }
     return messages.end();
   }

@@ -8,6 +8,7 @@ import { columnDefinitions, type IncludeObject, partialMetadata, tableOf, tableR
 import type { ServedResource } from '../resources/catalog.ts';
 import type { JsonObject } from '../resources/definition.ts';
 import type { Change, Reader, StoredObject } from '../store/store.ts';
+import type { Flow } from './watch-credit.ts';
 
 export interface WatchRequest {
   group: string;
@@ -36,11 +37,18 @@ export interface Attachment extends WatchRequest {
   bookmarkMs: number;
   /** Tables: the first event has told the columns. */
   columnsTold: boolean;
-  /**
-   * The present state is still being sent, page by page, or a webhook converts what is to be sent; what happens meanwhile is
-   * read from history afterwards.
-   */
-  starting: boolean;
+  /** What the watcher is told before it is told what happens; undefined: nothing any more. */
+  behind: Behind | undefined;
+  flow: Flow;
+}
+
+export interface Behind {
+  /** Of the present state, as of `since`: what comes after this in key order. Undefined: all of it was told, or none is asked for. */
+  after: { namespace: string; name: string } | undefined;
+  /** What happened after this revision comes then. */
+  since: number;
+  /** And a bookmark that says that this was the present state. */
+  endsInitial: boolean;
 }
 
 /** A watcher of this instance: its attachment, read once, with the selector ready. */
@@ -50,6 +58,12 @@ export interface Watcher {
   selection: Selection;
   /** Watchers that have the same are told the same. */
   view: string;
+  /** The next page is on its way already: its turn will come, or a webhook converts it. */
+  going: boolean;
+  /** What happened while the client took nothing and had no credit left. */
+  missedBytes: number;
+  /** What the attachment says that was written. */
+  savedBytes: number;
 }
 
 type EventType = Change['type'] | 'BOOKMARK' | 'ERROR';
@@ -82,6 +96,16 @@ const atRevision = (text: string, revision: number): string =>
 
 const partialKind = (apiVersion: string) => ({ kind: 'PartialObjectMetadata', apiVersion });
 
+/**
+ * Kubernetes: an object that no longer matches is shown as it last did, at the revision at which it ceased to, so that
+ * the selector of the watch still finds it.
+ */
+export function lastSelected(reader: Reader, type: Change['type'], stored: StoredObject | Change): StoredObject {
+  if (type !== 'DELETED' || !('type' in stored) || stored.type === 'DELETED') return stored;
+  const before = reader.textBefore(stored.revision);
+  return before === undefined ? stored : { ...stored, text: atRevision(before, stored.revision) };
+}
+
 /** Each event is written once a form, for all watchers of it. */
 export class EventTexts {
   readonly #nowMs: number;
@@ -100,21 +124,11 @@ export class EventTexts {
     const key = `${stored.revision} ${stored.namespace}/${stored.name} ${type} ${form}`;
     let text = this.#written.get(key);
     if (text === undefined) {
-      text = eventText(type, this.#object(this.lastSelected(type, stored), watcher, first));
+      text = eventText(type, this.#object(lastSelected(this.#reader, type, stored), watcher, first));
       this.#written.set(key, text);
     }
     if (first) attachment.columnsTold = true;
     return text;
-  }
-
-  /**
-   * Kubernetes: an object that no longer matches is shown as it last did, at the revision at which it ceased to, so that
-   * the selector of the watch still finds it.
-   */
-  lastSelected(type: Change['type'], stored: StoredObject | Change): StoredObject {
-    if (type !== 'DELETED' || !('type' in stored) || stored.type === 'DELETED') return stored;
-    const before = this.#reader.textBefore(stored.revision);
-    return before === undefined ? stored : { ...stored, text: atRevision(before, stored.revision) };
   }
 
   #object(stored: StoredObject, { attachment, served }: Watcher, first: boolean): string {

@@ -3,18 +3,20 @@
  * when, is decided here; the client's HTTP response is held by the Worker (`worker/http/watch.ts`), and a request was read and
  * authorized before it comes here.
  *
- * Nothing per event is kept: what a turn commits is told at its end, all of it together, and a turn that fails takes every
- * socket of the object with it, so a socket that lives has seen all. Attachments are written at the start and with
- * bookmarks only. Versions that a webhook converts to are `converted-watches.ts`.
+ * What a turn commits is told at its end, all of it together, and a turn that fails takes every socket of the object with it,
+ * so a socket that lives has seen all, or says from where on it has not. That is where a watch begins, and where its client
+ * takes less than it is told and has no credit left (`watch-credit.ts`): it goes on from history (`catching-up.ts`).
  */
 import { groupResourceOf } from '../../shared/api/meta.ts';
 import { StatusError } from '../../shared/errors.ts';
 import { parseSelection } from '../registry/selection.ts';
 import type { Catalog, ServedResource } from '../resources/catalog.ts';
 import type { Change, Reader } from '../store/store.ts';
-import { ConvertedWatches, isConverted } from './converted-watches.ts';
-import { EventMessages, endWith, selected, sendAll, sendLine, WrittenOnce } from './event-messages.ts';
+import { CatchingUp } from './catching-up.ts';
+import { isConverted } from './converted-texts.ts';
+import { endWith, save, selected, send, sendLine, WrittenOnce } from './event-messages.ts';
 import { type Attachment, bookmarkText, EventTexts, type Watcher, type WatchRequest } from './event-texts.ts';
+import { acknowledge, hasCredit, NEW_FLOW, parseTaken } from './watch-credit.ts';
 import type { WebhookClient } from './webhook-call.ts';
 
 export interface WatchParts {
@@ -34,18 +36,21 @@ const TAG = 'watch';
 const resourceTag = (resource: string) => `w:${resource}`.slice(0, 256);
 /** As upstream: about once a minute, but only when something happened that the watcher was not told of. */
 const BOOKMARK_MS = 60_000;
-/** Beyond this the client reads too slowly; it comes back and resumes from what it has. */
-const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
+/**
+ * Of events that a client could not be told, for want of credit, since it last took anything. Beyond, it reads too slowly; it
+ * comes back and resumes from what it has.
+ */
+const MAX_MISSED_BYTES = 4 * 1024 * 1024;
 const MAX_ATTACHMENT_CHARACTERS = 5_000;
-/** Objects of one turn of a watch's start. */
-const PAGE = 500;
-const CLOSE = { normal: 1000, internal: 1011, restart: 1012, slow: 1013 } as const;
+/** In key order it comes before every object. */
+const BEGINNING = { namespace: '', name: '' };
+const CLOSE = { normal: 1000, slow: 1013 } as const;
 
 export class Watches {
   readonly #parts: WatchParts;
   /** A memory that may be lost at any time. */
   readonly #known = new WeakMap<WebSocket, Watcher>();
-  readonly #converted: ConvertedWatches;
+  readonly #catchingUp: CatchingUp;
   /** What this turn committed and nobody was told yet. */
   #untold: Change[] = [];
   #lastSweepMs = 0;
@@ -54,7 +59,7 @@ export class Watches {
 
   constructor(parts: WatchParts) {
     this.#parts = parts;
-    this.#converted = new ConvertedWatches({ ...parts, tellAll: () => this.#tellAll() });
+    this.#catchingUp = new CatchingUp({ ...parts, tellAll: () => this.#tellAll() });
   }
 
   /** Whether a socket of the object is one of these. */
@@ -68,29 +73,46 @@ export class Watches {
    * @throws StatusError 400 for selectors, 504 for a revision from the future.
    */
   accept(request: WatchRequest, served: ServedResource): Response {
-    const selection = parseSelection(served.definition, request.labelSelector, request.fieldSelector);
     if (request.labelSelector.length + request.fieldSelector.length > MAX_ATTACHMENT_CHARACTERS) {
       throw new StatusError(414, 'RequestURITooLong', 'the selectors of a watch are too long');
     }
-    // What is read from history now must not be told again.
-    this.#tellAll();
-    const { 0: theirs, 1: ours } = new WebSocketPair();
+    const { revision, initial, endsInitial } = request;
+    const now = this.#parts.reader.revision;
     const attachment: Attachment = {
       ...request,
       kind: 'watch',
-      sent: this.#parts.reader.revision,
+      sent: now,
       bookmarkMs: this.#parts.nowMs(),
       columnsTold: false,
-      starting: false,
+      behind: initial
+        ? { after: BEGINNING, since: now, endsInitial }
+        : { after: undefined, since: revision, endsInitial: false },
+      flow: { ...NEW_FLOW },
     };
-    const resource = groupResourceOf(served.definition.identity);
-    this.#parts.sockets.acceptWebSocket(ours, [TAG, resourceTag(resource)]);
-    const watcher: Watcher = { attachment, served, selection, view: viewOf(attachment) };
+    const watcher = watcherOf(attachment, served);
+    const { 0: theirs, 1: ours } = new WebSocketPair();
+    this.#parts.sockets.acceptWebSocket(ours, [TAG, resourceTag(groupResourceOf(served.definition.identity))]);
     this.#known.set(ours, watcher);
-    if (isConverted(watcher)) this.#converted.start(ours, watcher, resource);
-    else this.#guarded(ours, () => this.#start(ours, watcher, resource));
-    ours.serializeAttachment(watcher.attachment);
+    save(ours, watcher);
+    try {
+      this.#catchingUp.goOn(ours, watcher);
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      endWith(ours, error, this.#parts.log);
+    }
     return new Response(null, { status: 101, webSocket: theirs });
+  }
+
+  /** What the Worker says of its client. */
+  message(socket: WebSocket, message: string | ArrayBuffer): void {
+    const takenBytes = parseTaken(message);
+    if (takenBytes === undefined) throw new Error('a message to a watch says something else than what was taken');
+    const watcher = this.#watcher(socket);
+    if (watcher === undefined) return;
+    acknowledge(watcher.attachment.flow, takenBytes);
+    watcher.missedBytes = 0;
+    save(socket, watcher);
+    this.#orEnd(socket, () => this.#catchingUp.goOn(socket, watcher));
   }
 
   /** Call after each commit, with its changes in order. Every watcher is told what of them it asked for. */
@@ -107,7 +129,10 @@ export class Watches {
       const sockets = this.#parts.sockets.getWebSockets(resourceTag(resource));
       if (sockets.length === 0) continue;
       const written = new WrittenOnce(changes, new EventTexts(this.#parts));
-      for (const socket of sockets) this.#tellOrClose(socket, resource, written);
+      for (const socket of sockets) {
+        // A watcher that misses something must not go on as if it had not: its client begins again.
+        if (socket.readyState === WebSocket.OPEN) this.#orEnd(socket, () => this.#tell(socket, written));
+      }
     }
     this.#follow();
     const last = untold.at(-1);
@@ -119,105 +144,61 @@ export class Watches {
     this.#known.delete(socket);
   }
 
-  #guarded(socket: WebSocket, step: () => void): void {
+  #orEnd(socket: WebSocket, step: () => void): void {
     try {
       step();
     } catch (error) {
-      if (!(error instanceof StatusError)) throw error;
-      endWith(socket, error);
+      endWith(socket, error, this.#parts.log);
     }
   }
 
-  #start(socket: WebSocket, watcher: Watcher, resource: string): void {
-    if (watcher.attachment.initial) {
-      this.#startPage(socket, watcher, resource, undefined, this.#parts.reader.revision);
-      return;
-    }
-    const messages = new EventMessages();
-    this.#replay(watcher, resource, watcher.attachment.revision, messages);
-    sendAll(socket, messages.end());
-  }
-
-  /** The present state as of one revision, a page a turn; then what happened since, and from there on what happens. */
-  #startPage(
-    socket: WebSocket,
-    watcher: Watcher,
-    resource: string,
-    after: { namespace: string; name: string } | undefined,
-    revision: number,
-  ): void {
-    if (after !== undefined && socket.readyState !== WebSocket.OPEN) return;
-    this.#tellAll();
-    const { attachment, selection } = watcher;
-    const { reader } = this.#parts;
-    const texts = new EventTexts(this.#parts);
-    const messages = new EventMessages();
-    const { having, matches } = selection;
-    const atRevision = after === undefined ? undefined : revision;
-    const query = { resource, namespace: attachment.namespace, having, matches, after, limit: PAGE, atRevision };
-    const items = [...reader.list(query).items];
-    for (const stored of items) {
-      if (selection.matchesKey?.(stored.namespace, stored.name) === false) continue;
-      messages.add(texts.of('ADDED', stored, watcher));
-    }
-    const last = items.at(-1);
-    const more = items.length === PAGE && last !== undefined;
-    if (!more) {
-      if (attachment.starting) this.#replay(watcher, resource, revision, messages);
-      attachment.sent = reader.revision;
-      if (attachment.endsInitial) messages.add(bookmarkText(watcher, reader.revision, true));
-    }
-    sendAll(socket, messages.end());
-    if (more !== attachment.starting) {
-      attachment.starting = more;
-      socket.serializeAttachment(attachment);
-    }
-    if (!more) return;
-    const next = { namespace: last.namespace, name: last.name };
-    this.#parts.later(() => {
-      this.#guarded(socket, () => this.#startPage(socket, watcher, resource, next, revision));
-    });
-  }
-
-  #replay(watcher: Watcher, resource: string, revision: number, messages: EventMessages): void {
-    const { namespace } = watcher.attachment;
-    const texts = new EventTexts(this.#parts);
-    const filter = { resource, ...(namespace === undefined ? {} : { namespace }) };
-    for (const change of this.#parts.reader.changesSince(revision, filter)) {
-      const type = selected(change, watcher);
-      if (type !== undefined) messages.add(texts.of(type, change, watcher));
-    }
-  }
-
-  /** A watcher that misses something must not go on as if it had not: its client begins again. */
-  #tellOrClose(socket: WebSocket, resource: string, written: WrittenOnce): void {
-    if (socket.readyState !== WebSocket.OPEN) return;
-    try {
-      this.#tell(socket, resource, written);
-    } catch (error) {
-      const stack = error instanceof Error ? error.stack : String(error);
-      this.#parts.log({ level: 'error', room: 'links', message: 'a watcher could not be told', error: stack });
-      socket.close(CLOSE.internal, 'an event could not be written');
-    }
-  }
-
-  #tell(socket: WebSocket, resource: string, written: WrittenOnce): void {
+  #tell(socket: WebSocket, written: WrittenOnce): void {
     const watcher = this.#watcher(socket);
-    if (watcher === undefined || watcher.attachment.starting) return;
-    if (isConverted(watcher)) {
-      this.#converted.tell(socket, watcher, resource, written.changes);
+    if (watcher === undefined) return;
+    const { attachment } = watcher;
+    if (attachment.behind !== undefined) {
+      this.#miss(socket, watcher, written);
       return;
     }
-    const messages = written.of(watcher);
-    if (messages.length === 0) return;
-    sendAll(socket, messages);
-    if (watcher.attachment.as === 'Table' && !watcher.attachment.columnsTold) {
-      watcher.attachment.columnsTold = true;
-      socket.serializeAttachment(watcher.attachment);
+    let toldRevision = written.firstRevision - 1;
+    if (isConverted(watcher)) {
+      if (written.changes.every((change) => selected(change, watcher) === undefined)) return;
+      this.#fallBehind(socket, watcher, toldRevision);
+      this.#catchingUp.goOn(socket, watcher);
+      return;
     }
-    if ((socket as WebSocket & { bufferedAmount?: number }).bufferedAmount! > MAX_BUFFERED_BYTES) {
+    for (const message of written.of(watcher)) {
+      if (!hasCredit(attachment.flow)) {
+        this.#fallBehind(socket, watcher, toldRevision);
+        return;
+      }
+      send(socket, watcher, message);
+      toldRevision = message.revision;
+      if (attachment.as === 'Table' && !attachment.columnsTold) {
+        attachment.columnsTold = true;
+        save(socket, watcher);
+      }
+    }
+  }
+
+  /** What happens after this revision is told when there is credit again, from history. */
+  #fallBehind(socket: WebSocket, watcher: Watcher, since: number): void {
+    watcher.attachment.behind = { after: undefined, since, endsInitial: false };
+    save(socket, watcher);
+  }
+
+  /** A client that took something since the last turn is given the time that it needs. */
+  #miss(socket: WebSocket, watcher: Watcher, written: WrittenOnce): void {
+    if (hasCredit(watcher.attachment.flow)) {
+      // If not, the next page was lost with the object's memory.
+      if (!watcher.going) this.#catchingUp.later(socket, watcher);
+      return;
+    }
+    if (watcher.missedBytes > MAX_MISSED_BYTES) {
       socket.close(CLOSE.slow, 'the watcher reads too slowly');
+      return;
     }
+    for (const { bytes } of written.of(watcher)) watcher.missedBytes += bytes.byteLength;
   }
 
   /** A CRD came, changed or went: watchers see the resource as it is now, and a watch of what is gone ends. */
@@ -240,18 +221,12 @@ export class Watches {
     if (known !== undefined) return known;
     const attachment = attachmentOf(socket);
     if (attachment === undefined) return undefined;
-    if (attachment.starting) {
-      // Its start was lost with the object's memory: the client begins again.
-      socket.close(CLOSE.restart, 'the control plane restarted');
-      return undefined;
-    }
     const served = this.#parts.catalog().findResource(attachment.group, attachment.version, attachment.resource);
     if (served === undefined) {
       socket.close(CLOSE.normal, 'the resource is gone');
       return undefined;
     }
-    const selection = parseSelection(served.definition, attachment.labelSelector, attachment.fieldSelector);
-    const watcher = { attachment, served, selection, view: viewOf(attachment) };
+    const watcher = watcherOf(attachment, served);
     this.#known.set(socket, watcher);
     return watcher;
   }
@@ -266,11 +241,11 @@ export class Watches {
     this.#lastSweepMs = nowMs;
     for (const socket of this.#parts.sockets.getWebSockets(TAG)) {
       const watcher = this.#watcher(socket);
-      if (watcher === undefined || watcher.attachment.starting || !watcher.attachment.bookmarks) continue;
+      if (watcher === undefined || watcher.attachment.behind !== undefined || !watcher.attachment.bookmarks) continue;
       if (nowMs - watcher.attachment.bookmarkMs < BOOKMARK_MS || watcher.attachment.sent >= revision) continue;
-      sendLine(socket, bookmarkText(watcher, revision, false));
+      sendLine(socket, watcher, bookmarkText(watcher, revision, false), revision);
       Object.assign(watcher.attachment, { sent: revision, bookmarkMs: nowMs });
-      socket.serializeAttachment(watcher.attachment);
+      save(socket, watcher);
     }
   }
 }
@@ -278,6 +253,12 @@ export class Watches {
 function attachmentOf(socket: WebSocket): Attachment | undefined {
   const attachment = socket.deserializeAttachment() as { kind?: unknown } | null;
   return attachment?.kind === 'watch' ? (attachment as Attachment) : undefined;
+}
+
+function watcherOf(attachment: Attachment, served: ServedResource): Watcher {
+  const selection = parseSelection(served.definition, attachment.labelSelector, attachment.fieldSelector);
+  const memory = { going: false, missedBytes: 0, savedBytes: attachment.flow.writtenBytes };
+  return { attachment, served, selection, view: viewOf(attachment), ...memory };
 }
 
 function byResource(changes: readonly Change[]): Map<string, Change[]> {
