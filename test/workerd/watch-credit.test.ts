@@ -12,6 +12,7 @@ import { objectSql } from '../../worker/store/object-sql.ts';
 import { SqliteStore } from '../../worker/store/sqlite-store.ts';
 import { eventually } from '../support/eventually.ts';
 import { bindings, TestApi } from './support/api.ts';
+import { etcdWatch } from './support/etcd-watch.ts';
 import { type EventReader, eventsOf, type WatchEvent } from './support/events.ts';
 
 const MAPS = '/api/v1/namespaces/default/configmaps';
@@ -48,10 +49,10 @@ async function fill(api: TestApi, count: number, bytes: number): Promise<void> {
 }
 
 /** Of every watch that is open, in the order in which they were opened. */
-const flows = (api: TestApi): Promise<Pick<Attachment, 'flow' | 'behind'>[]> =>
+const flows = (api: TestApi, tag = 'watch'): Promise<Pick<Attachment, 'flow' | 'behind'>[]> =>
   runInDurableObject(stubOf(api), (_, state) =>
     state
-      .getWebSockets('watch')
+      .getWebSockets(tag)
       .map((socket) => socket.deserializeAttachment() as Attachment)
       .map(({ flow, behind }) => ({ flow, behind })),
   );
@@ -185,5 +186,52 @@ describe('a client that does not read what happens', () => {
     await replace(api, 'a', 'small');
     expect(await events.told(1)).toEqual(['MODIFIED a']);
     await events.cancel();
+  });
+});
+
+describe('a client of the etcd surface that does not read', () => {
+  const LARGE = 'x'.repeat(300 * KILOBYTE);
+  const put = async (api: TestApi, key: string, value: string) => {
+    const body = { key: btoa(key), value: btoa(value) };
+    return (await api.json<{ header: { revision: string } }>('POST', '/v3/kv/put', { body })).header.revision;
+  };
+  /** In base64, with key and numbers around it. */
+  const EVENT_BYTES = (LARGE.length * 4) / 3 + KILOBYTE;
+
+  test('is written no more than its credit, and told the rest from history when it reads, through a restart', async () => {
+    const api = new TestApi('credit-etcd');
+    const unread = await etcdWatch(api, [{ create_request: { key: btoa('a') } }]);
+    const reading = await etcdWatch(api, [{ create_request: { key: btoa('a') } }]);
+    const written: string[] = [];
+    for (let change = 0; change < 20; change += 1) {
+      written.push(`PUT a ${await put(api, 'a', `${change}${LARGE}`)}`);
+      expect(await reading.told(1)).toEqual(written.slice(-1));
+    }
+    const [held] = await flows(api, 'etcd');
+    expect(held?.flow.writtenBytes).toBeGreaterThanOrEqual(CREDIT_BYTES);
+    expect(held?.flow.writtenBytes).toBeLessThan(CREDIT_BYTES + EVENT_BYTES);
+    const past = await etcdWatch(api, [
+      { create_request: { key: btoa('a'), start_revision: (written[0] ?? '').split(' ')[2] } },
+    ]);
+    await api.evict();
+    expect(await unread.told(written.length)).toEqual(written);
+    expect(await past.told(written.length)).toEqual(written);
+    const last = `PUT a ${await put(api, 'a', 'small')}`;
+    for (const watch of [unread, reading, past]) {
+      expect(await watch.told(1)).toEqual([last]);
+      await watch.cancel();
+    }
+  });
+
+  test('is told that it is cancelled when what it needs is compacted meanwhile', async () => {
+    const api = new TestApi('credit-etcd-compacted');
+    const watch = await etcdWatch(api, [{ create_request: { key: btoa('a') } }]);
+    let revision = '';
+    for (let change = 0; change < 20; change += 1) revision = await put(api, 'a', `${change}${LARGE}`);
+    await api.json('POST', '/v3/kv/compaction', { body: { revision } });
+    let message = await watch.next();
+    while (message.canceled !== true) message = await watch.next();
+    expect(message).toMatchObject({ canceled: true, compact_revision: revision });
+    await watch.cancel();
   });
 });

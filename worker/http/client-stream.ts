@@ -1,71 +1,123 @@
 /**
- * A long answer on its way to its client: one chunk at a time; what comes while the client still takes the last one goes out
- * with the next. It tells what the client has taken, so that whoever writes can keep to that (`worker/links/watch-credit.ts`).
+ * A client's long answer, fed by a hibernating socket of the Cluster object: one chunk at a time; what comes while the client
+ * still takes the last one goes out with the next. It tells the object what the client has taken, so that the object writes no
+ * faster (`worker/links/watch-credit.ts`). What the messages are is `watch.ts` and `etcd.ts`.
  */
+import { TakenBytes } from '../links/watch-credit.ts';
 import { joined } from './watch-frames.ts';
 
-export interface ClientStreamEvents {
-  /** The client has taken what was sent at this cost. */
-  onTaken(cost: number): void;
-  /** The client has gone. */
-  onGone(): void;
+/** A client that has gone is noticed only when a write fails. */
+const KEEP_ALIVE_MS = 25_000;
+/** How long a client may take over what it was sent before its stream ended. */
+const LAST_MS = 60_000;
+
+export interface ClientStreamParts {
+  /** To the object; accepted by whoever listens to it. Its end is the stream's. */
+  socket: WebSocket;
+  /** Of the client's request. */
+  signal: AbortSignal;
+  /** What says nothing to such a client; undefined: there is no such thing. */
+  nothing: Uint8Array | undefined;
 }
 
 export class ClientStream {
   readonly body: ReadableStream<Uint8Array>;
+  /** The client has all that it gets, or has gone. */
+  readonly ended: Promise<void>;
+  readonly #end: () => void;
+  readonly #socket: WebSocket;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #events: ClientStreamEvents;
+  readonly #taken: TakenBytes;
+  readonly #keepAlive: number;
+  #last: number | null = null;
+  #isOpen = true;
   #waiting: Uint8Array[] = [];
-  #waitingCost = 0;
+  #waitingBytes = 0;
   /** One chunk after the other is written, until none is left. */
   #writing: Promise<void> | undefined;
 
-  constructor(events: ClientStreamEvents) {
+  constructor({ socket, signal, nothing }: ClientStreamParts) {
+    const { promise, resolve } = Promise.withResolvers<void>();
     const { readable, writable } = new IdentityTransformStream();
     this.body = readable;
+    this.ended = promise;
+    this.#end = resolve;
+    this.#socket = socket;
     this.#writer = writable.getWriter();
-    this.#events = events;
-    this.#writer.closed.catch(() => events.onGone());
+    this.#taken = new TakenBytes(socket);
+    this.#keepAlive = setInterval(() => {
+      // Of a client who still takes something it is known.
+      if (nothing !== undefined && this.#writing === undefined) this.send(nothing, 0);
+    }, KEEP_ALIVE_MS);
+    const leave = () => this.#leave();
+    this.#writer.closed.then(leave, leave);
+    signal.addEventListener('abort', leave);
+    socket.addEventListener('close', () => this.finish('closed'));
+    socket.addEventListener('error', () => this.finish('broken'));
   }
 
-  /** Nothing waits for the client. */
-  get isIdle(): boolean {
-    return this.#writing === undefined;
+  get isOpen(): boolean {
+    return this.#isOpen;
   }
 
-  send(bytes: Uint8Array, cost: number): void {
+  /** @param messageBytes what of the object's messages this is. */
+  send(bytes: Uint8Array, messageBytes: number): void {
+    if (!this.#isOpen) return;
     this.#waiting.push(bytes);
-    this.#waitingCost += cost;
+    this.#waitingBytes += messageBytes;
     this.#writing ??= this.#write();
   }
 
-  /** Ends it with what still waits; resolves when the client has all of it, or has gone. */
-  async end(): Promise<void> {
-    await this.#writing;
-    await this.#writer.close().catch(() => this.#events.onGone());
-  }
-
-  /** Ends it at once. */
-  async cut(reason: string): Promise<void> {
-    await this.#writer.abort(new Error(reason)).catch(() => this.#events.onGone());
+  /** Ends it behind what still waits. */
+  finish(reason: string): void {
+    if (!this.#isOpen) return;
+    this.#close(reason);
+    this.#last = setTimeout(() => this.#cut(reason), LAST_MS);
+    void this.#closeWriter();
   }
 
   async #write(): Promise<void> {
     try {
       while (this.#waiting.length > 0) {
-        const [first = new Uint8Array(), ...others] = this.#waiting;
-        const all = others.length === 0 ? first : joined(this.#waiting);
-        const cost = this.#waitingCost;
+        const chunk = joined(this.#waiting);
+        const bytes = this.#waitingBytes;
         this.#waiting = [];
-        this.#waitingCost = 0;
+        this.#waitingBytes = 0;
         // Workers: it has been taken when this resolves, and not before.
-        await this.#writer.write(all);
-        this.#events.onTaken(cost);
+        await this.#writer.write(chunk);
+        this.#taken.add(bytes);
       }
     } catch {
+      // The writer is closed then, which is heard of there.
       this.#waiting = [];
-      this.#events.onGone();
     }
     this.#writing = undefined;
   }
+
+  async #closeWriter(): Promise<void> {
+    await this.#writing;
+    await this.#writer.close().catch(() => this.#leave());
+  }
+
+  #cut(reason: string): void {
+    this.#writer.abort(new Error(reason)).catch(() => this.#leave());
+  }
+
+  #close(reason: string): void {
+    this.#isOpen = false;
+    clearInterval(this.#keepAlive);
+    closeQuietly(this.#socket, reason);
+  }
+
+  #leave(): void {
+    this.#close('the client has gone');
+    clearTimeout(this.#last);
+    this.#end();
+  }
+}
+
+/** Closing what is closed already is no error worth a word. */
+export function closeQuietly(socket: WebSocket, reason: string): void {
+  if (socket.readyState === WebSocket.CLOSED || socket.readyState === WebSocket.CLOSING) return;
+  socket.close(1000, reason);
 }

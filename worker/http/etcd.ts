@@ -4,6 +4,7 @@
  * Source: https://etcd.io/docs/v3.5/dev-guide/api_grpc_gateway/
  */
 import { type Context, type Env, Hono } from 'hono';
+import { ClientStream } from './client-stream.ts';
 
 /**
  * Asks the Cluster object of this request, as its authenticated caller.
@@ -14,12 +15,10 @@ export type AskCluster<E extends Env> = (context: Context<E>, path: string, init
 /** Both as text messages on the socket to the object. */
 const PROGRESS = 'progress';
 const PROGRESS_MS = 10 * 60_000;
-/** A client that has gone is noticed only when a write fails; a space is nothing to a JSON reader, or before its next line. */
-const KEEP_ALIVE_MS = 25_000;
+/** Nothing to a JSON reader, or before its next line. */
+const NOTHING = new TextEncoder().encode(' ');
 const MAX_MESSAGE_CHARACTERS = 64 * 1024;
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
-/** Of events that the client has not taken yet. */
-const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 const HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-cache, private, no-transform' };
 
 const plain = (text: string, status: number): Response =>
@@ -49,54 +48,25 @@ export function etcdRoutes<E extends Env>(ask: AskCluster<E>): Hono<E> {
 /** The client's messages go up as they come; the response stays open after the last of them, as etcd's does. */
 function watchAnswer<E extends Env>(context: Context<E>, socket: WebSocket): Response {
   const encoder = new TextEncoder();
-  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-  const { signal } = context.req.raw;
-  let finish = (_reason: string, _cancelled?: boolean): void => {};
-  const body = new ReadableStream<Uint8Array>(
-    {
-      start(controller) {
-        let open = true;
-        let progress: number | null = null;
-        const write = (text: string): void => {
-          if (!open) return;
-          controller.enqueue(encoder.encode(text));
-          if ((controller.desiredSize ?? 0) < 0) finish('the client reads too slowly');
-        };
-        const send = (line: string): void => write(`${line}\n`);
-        const keepAlive = setInterval(() => write(' '), KEEP_ALIVE_MS);
-        finish = (reason, cancelled = false) => {
-          if (!open) return;
-          open = false;
-          clearInterval(progress);
-          clearInterval(keepAlive);
-          if (socket.readyState === WebSocket.OPEN) socket.close(1000, reason);
-          // A cancelled stream is closed already.
-          if (!cancelled) controller.close();
-          end();
-        };
-        socket.addEventListener('message', (event) => send(String(event.data)));
-        socket.addEventListener('close', () => finish('closed'));
-        socket.addEventListener('error', () => finish('broken'));
-        signal.addEventListener('abort', () => finish('the client has gone'));
-        socket.accept();
-        const forward = async (): Promise<void> => {
-          for await (const message of messagesOf(context.req.raw.body)) {
-            if (!open) return;
-            if (wantsProgress(message)) progress ??= setInterval(() => socket.send(PROGRESS), PROGRESS_MS);
-            socket.send(message);
-          }
-        };
-        forward().catch((error: unknown) => {
-          send(JSON.stringify(errorBody(error)));
-          finish('bad request');
-        });
-      },
-      cancel: () => finish('the client has gone', true),
-    },
-    { highWaterMark: MAX_WAITING_BYTES, size: (chunk) => chunk?.byteLength ?? 0 },
-  );
-  context.executionCtx.waitUntil(ended);
-  return new Response(body, { headers: HEADERS });
+  const { raw } = context.req;
+  const stream = new ClientStream({ socket, signal: raw.signal, nothing: NOTHING });
+  const send = (line: string) => stream.send(encoder.encode(`${line}\n`), line.length);
+  socket.addEventListener('message', ({ data }) => send(String(data)));
+  socket.accept();
+  let progress: number | null = null;
+  const forward = async (): Promise<void> => {
+    for await (const message of messagesOf(raw.body)) {
+      if (!stream.isOpen) return;
+      if (wantsProgress(message)) progress ??= setInterval(() => stream.isOpen && socket.send(PROGRESS), PROGRESS_MS);
+      socket.send(message);
+    }
+  };
+  forward().catch((error: unknown) => {
+    send(JSON.stringify(errorBody(error)));
+    stream.finish('bad request');
+  });
+  context.executionCtx.waitUntil(stream.ended.then(() => clearInterval(progress)));
+  return new Response(stream.body, { headers: HEADERS });
 }
 
 /** One answer a message, until the client ends. */

@@ -66,7 +66,10 @@ function framed(message: Uint8Array): Uint8Array {
   return frame;
 }
 
+/** One part as it is, several as one. */
 export function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1) return only;
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

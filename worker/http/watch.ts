@@ -4,14 +4,10 @@
  */
 import { whenRead } from '../links/client-socket.ts';
 import { TakenBytes } from '../links/watch-credit.ts';
-import { ClientStream } from './client-stream.ts';
+import { ClientStream, closeQuietly } from './client-stream.ts';
 import { framesOf, linesOf, type WatchFrames } from './watch-frames.ts';
 
-/** A client that has gone is noticed only when a write fails; blank lines are nothing to a JSON reader. */
-const KEEP_ALIVE_MS = 25_000;
 const DEFAULT_TIMEOUT_SECONDS = 1800;
-/** How long a client may take over what it was sent before its watch ended. */
-const LAST_MS = 60_000;
 
 export interface WatchSide {
   /** Asks the Cluster object for the watch's socket; anything but 101 is the client's answer. */
@@ -48,42 +44,15 @@ interface JoinedWatch {
 }
 
 function overStream({ request, socket, frames, warning, timeoutMs, side }: JoinedWatch): Response {
-  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-  const taken = new TakenBytes(socket);
-  const stream = new ClientStream({ onTaken: (bytes) => taken.add(bytes), onGone: () => leave() });
-  const { nothing } = frames;
-  const keepAlive = setInterval(() => {
-    // Of a client who still takes something it is known.
-    if (nothing !== undefined && stream.isIdle) stream.send(nothing, 0);
-  }, KEEP_ALIVE_MS);
-  let timeout = setTimeout(() => finish('timeout'), timeoutMs);
-  let open = true;
-  const leave = () => {
-    open = false;
-    clearInterval(keepAlive);
-    clearTimeout(timeout);
-    closeQuietly(socket, 'the client has gone');
-    end();
-  };
-  const finish = (reason: string) => {
-    if (!open) return;
-    open = false;
-    clearInterval(keepAlive);
-    clearTimeout(timeout);
-    closeQuietly(socket, reason);
-    timeout = setTimeout(() => void stream.cut(reason), LAST_MS);
-    void stream.end().then(leave);
-  };
+  // Blank lines are nothing to a JSON reader.
+  const stream = new ClientStream({ socket, signal: request.signal, nothing: frames.nothing });
+  const timeout = setTimeout(() => stream.finish('timeout'), timeoutMs);
   socket.addEventListener('message', ({ data }) => {
     const message = new Uint8Array(data as ArrayBuffer);
-    const cost = message.byteLength;
-    if (open) stream.send(frames.bytes(message), cost);
+    stream.send(frames.bytes(message), message.byteLength);
   });
-  socket.addEventListener('close', () => finish('closed'));
-  socket.addEventListener('error', () => finish('broken'));
-  request.signal.addEventListener('abort', leave);
   socket.accept();
-  side.waitUntil(ended);
+  side.waitUntil(stream.ended.then(() => clearTimeout(timeout)));
   const headers = { 'content-type': frames.contentType, 'cache-control': 'no-cache, private, no-transform' };
   return new Response(stream.body, { headers: warning === null ? headers : { ...headers, warning } });
 }
@@ -120,10 +89,4 @@ function overWebSocket({ request, socket, frames, timeoutMs, side }: JoinedWatch
     webSocket: theirs,
     headers: chosen === undefined ? {} : { 'sec-websocket-protocol': chosen },
   });
-}
-
-/** Closing what is closed already is no error worth a word. */
-function closeQuietly(socket: WebSocket, reason: string): void {
-  if (socket.readyState === WebSocket.CLOSED || socket.readyState === WebSocket.CLOSING) return;
-  socket.close(1000, reason);
 }

@@ -6,7 +6,7 @@ import { StatusError } from '../../shared/errors.ts';
 import { selectedType } from '../store/selection.ts';
 import type { Change } from '../store/store.ts';
 import { type EventTexts, eventText, type Watcher } from './event-texts.ts';
-import { ACKNOWLEDGE_BYTES } from './watch-credit.ts';
+import { write } from './watch-credit.ts';
 
 /** Events travel together, each with its newline, up to about this much. */
 const MESSAGE_CHARACTERS = 256 * 1024;
@@ -49,10 +49,8 @@ export class EventMessages {
 }
 
 export function send(socket: WebSocket, watcher: Watcher, message: Message): void {
-  const { flow } = watcher.attachment;
   socket.send(message.bytes);
-  flow.writtenBytes += message.bytes.byteLength;
-  if (flow.writtenBytes - watcher.savedBytes >= ACKNOWLEDGE_BYTES) save(socket, watcher);
+  if (write(watcher.attachment.flow, message.bytes.byteLength)) save(socket, watcher);
 }
 
 export function sendLine(socket: WebSocket, watcher: Watcher, line: string, revision: number): void {
@@ -62,10 +60,7 @@ export function sendLine(socket: WebSocket, watcher: Watcher, line: string, revi
 }
 
 /** From here on the object may be dropped from memory. */
-export function save(socket: WebSocket, watcher: Watcher): void {
-  socket.serializeAttachment(watcher.attachment);
-  watcher.savedBytes = watcher.attachment.flow.writtenBytes;
-}
+export const save = (socket: WebSocket, { attachment }: Watcher): void => socket.serializeAttachment(attachment);
 
 /** What a watch cannot go on with is told as its last event; of a bug it is not told more than that it ends. */
 export function endWith(socket: WebSocket, error: unknown, log: (entry: Record<string, unknown>) => void): void {

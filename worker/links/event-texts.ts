@@ -62,8 +62,6 @@ export interface Watcher {
   going: boolean;
   /** What happened while the client took nothing and had no credit left. */
   missedBytes: number;
-  /** What the attachment says that was written. */
-  savedBytes: number;
 }
 
 type EventType = Change['type'] | 'BOOKMARK' | 'ERROR';

@@ -4,7 +4,8 @@
  * (`worker/http/etcd.ts`); who may come here was decided before.
  *
  * A socket carries the lines of etcd's stream: client messages up, `{"result":…}` down. As with resource watches nothing
- * per event is kept: what is committed is told in the same turn, and a turn that fails takes the sockets with it.
+ * per event is kept: what is committed is told in the same turn, and a turn that fails takes the sockets with it. Who has no
+ * credit left (`watch-credit.ts`) is told from history once its client took some, as etcd does it, and never dropped.
  * Source: etcd 3.5, server/etcdserver/api/v3rpc/watch.go.
  */
 import { isInRange, type KeyEvent } from '../store/keyspace.ts';
@@ -25,6 +26,7 @@ import {
   repeated,
 } from '../store/keyspace-json.ts';
 import type { KeyspaceRpc } from '../store/keyspace-rpc.ts';
+import { acknowledge, type Flow, hasCredit, NEW_FLOW, parseTaken, write } from './watch-credit.ts';
 
 interface Watcher {
   id: string;
@@ -32,6 +34,8 @@ interface Watcher {
   end: string | undefined;
   /** Events before this revision are not told. */
   from: number;
+  /** Those from it on are read from history. */
+  behind: boolean;
   prevKv: boolean;
   noPut: boolean;
   noDelete: boolean;
@@ -42,6 +46,8 @@ interface Attachment {
   kind: 'etcd';
   nextId: number;
   watchers: Watcher[];
+  /** In characters, which here are bytes. */
+  flow: Flow;
 }
 
 export interface KeyspaceParts {
@@ -58,10 +64,10 @@ const INVALID_ID = '-1';
 const MAX_ATTACHMENT_CHARACTERS = 12_000;
 /** A request of 1.5 MiB in base64, and its JSON around it. */
 const MAX_BODY_CHARACTERS = 3 * 1024 * 1024;
-/** Revisions in one response to a watcher that catches up, as etcd. */
+/** Revisions in one response to a watcher that catches up, as etcd; and how much their values may hold. */
 const CATCH_UP_REVISIONS = 1000;
-const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
-const CLOSE = { normal: 1000, slow: 1013 } as const;
+const CATCH_UP_BYTES = 128 * 1024;
+const NORMAL = 1000;
 
 export class KeyspaceWatches {
   readonly #sockets: KeyspaceParts['sockets'];
@@ -93,10 +99,16 @@ export class KeyspaceWatches {
     return Response.json(answer.body, { status: answer.code });
   }
 
-  /** A client's WatchRequest; a bad one ends the stream. */
+  /** A client's WatchRequest, of which a bad one ends the stream; or what the Worker says of that client. */
   message(socket: WebSocket, text: string | ArrayBuffer): void {
     const attachment = this.#attachment(socket);
     if (attachment === undefined) return;
+    const taken = parseTaken(text);
+    if (taken !== undefined) {
+      acknowledge(attachment.flow, taken);
+      this.#catchUp(socket, attachment);
+      return;
+    }
     try {
       if (typeof text !== 'string') throw new RpcError(3, 'a watch request is JSON text');
       if (text === PROGRESS) this.#progress(socket, attachment);
@@ -104,7 +116,7 @@ export class KeyspaceWatches {
     } catch (error) {
       if (!(error instanceof RpcError)) throw error;
       socket.send(JSON.stringify(error.body));
-      socket.close(CLOSE.normal, 'bad request');
+      socket.close(NORMAL, 'bad request');
     }
   }
 
@@ -115,7 +127,7 @@ export class KeyspaceWatches {
   #accept(): Response {
     const { 0: theirs, 1: ours } = new WebSocketPair();
     this.#sockets.acceptWebSocket(ours, [TAG]);
-    this.#keep(ours, { kind: 'etcd', nextId: 0, watchers: [] });
+    this.#keep(ours, { kind: 'etcd', nextId: 0, watchers: [], flow: { ...NEW_FLOW } });
     return new Response(null, { status: 101, webSocket: theirs });
   }
 
@@ -127,10 +139,10 @@ export class KeyspaceWatches {
     } else if (cancel !== undefined) {
       this.#cancel(socket, attachment, int64Field(cancel, 'watch_id'));
     } else if (messageField(request, 'progress_request') !== undefined) {
-      // As etcd: it would say of a watcher that has not begun that it has seen what is before its start.
+      // As etcd: it would say of a watcher that is elsewhere that it has seen everything up to now.
       const { revision } = this.#rpc.keyspace;
-      if (attachment.watchers.some((each) => isAhead(each, revision))) return;
-      send(socket, { header: this.#rpc.header(revision), watch_id: INVALID_ID });
+      if (attachment.watchers.some((each) => each.behind || isAhead(each, revision))) return;
+      this.#send(socket, attachment, { header: this.#rpc.header(revision), watch_id: INVALID_ID });
     }
   }
 
@@ -140,7 +152,13 @@ export class KeyspaceWatches {
     const asked = watcherOf(request, keyspace.revision);
     const refused = refusalOf(attachment, asked);
     if (refused !== undefined) {
-      send(socket, { header, watch_id: INVALID_ID, created: true, canceled: true, cancel_reason: refused });
+      this.#send(socket, attachment, {
+        header,
+        watch_id: INVALID_ID,
+        created: true,
+        canceled: true,
+        cancel_reason: refused,
+      });
       return;
     }
     if (asked.id === '0') {
@@ -148,49 +166,68 @@ export class KeyspaceWatches {
       asked.id = String(attachment.nextId);
       attachment.nextId += 1;
     }
-    send(socket, { header, watch_id: int64(asked.id), created: true });
-    if (asked.from < keyspace.compactedRevision) {
-      const compacted = int64(keyspace.compactedRevision);
-      send(socket, {
-        header: this.#rpc.header(0),
-        watch_id: int64(asked.id),
-        canceled: true,
-        compact_revision: compacted,
-      });
-      return;
-    }
+    this.#send(socket, attachment, { header, watch_id: int64(asked.id), created: true });
     attachment.watchers.push(asked);
-    this.#keep(socket, attachment);
-    this.#catchUp(socket, asked);
+    this.#catchUp(socket, attachment);
   }
 
-  #catchUp(socket: WebSocket, watcher: Watcher): void {
+  /** As far as the credit goes; the rest when the client took some. */
+  #catchUp(socket: WebSocket, attachment: Attachment): void {
     const { keyspace } = this.#rpc;
-    if (watcher.from > keyspace.revision) return;
-    let batch: KeyEvent[] = [];
+    for (const watcher of attachment.watchers.filter(({ behind }) => behind)) {
+      while (watcher.behind && hasCredit(attachment.flow)) {
+        if (watcher.from >= keyspace.compactedRevision) this.#tellPast(socket, attachment, watcher);
+        else this.#end(socket, attachment, watcher);
+      }
+    }
+    this.#keep(socket, attachment);
+  }
+
+  /** Some of what happened since; all of it, and it is behind no more. */
+  #tellPast(socket: WebSocket, attachment: Attachment, watcher: Watcher): void {
+    const { keyspace } = this.#rpc;
+    const { revision } = keyspace;
+    const batch: KeyEvent[] = [];
     let revisions = 0;
+    let bytes = 0;
     for (const events of keyspace.eventsFrom({ key: watcher.key, end: watcher.end }, watcher.from)) {
       batch.push(...events);
       revisions += 1;
-      if (revisions % CATCH_UP_REVISIONS !== 0) continue;
-      this.#tell(socket, watcher, batch, keyspace.revision);
-      batch = [];
+      for (const { kv, previous } of events) bytes += kv.value.length + (previous?.value.length ?? 0);
+      if (revisions < CATCH_UP_REVISIONS && bytes < CATCH_UP_BYTES) continue;
+      this.#tell(socket, attachment, watcher, batch, revision);
+      watcher.from = (events[0]?.kv.modRevision ?? watcher.from) + 1;
+      return;
     }
-    this.#tell(socket, watcher, batch, keyspace.revision);
+    this.#tell(socket, attachment, watcher, batch, revision);
+    Object.assign(watcher, { from: revision + 1, behind: false });
+  }
+
+  /** What it needs is compacted. */
+  #end(socket: WebSocket, attachment: Attachment, watcher: Watcher): void {
+    watcher.behind = false;
+    attachment.watchers = attachment.watchers.filter((each) => each !== watcher);
+    this.#send(socket, attachment, {
+      header: this.#rpc.header(0),
+      watch_id: int64(watcher.id),
+      canceled: true,
+      compact_revision: int64(this.#rpc.keyspace.compactedRevision),
+    });
   }
 
   #cancel(socket: WebSocket, attachment: Attachment, id: string): void {
     const left = attachment.watchers.filter((each) => each.id !== id);
     if (left.length === attachment.watchers.length) return;
-    this.#keep(socket, { ...attachment, watchers: left });
-    send(socket, { header: this.#rpc.header(), watch_id: int64(id), canceled: true });
+    attachment.watchers = left;
+    this.#keep(socket, attachment);
+    this.#send(socket, attachment, { header: this.#rpc.header(), watch_id: int64(id), canceled: true });
   }
 
   #progress(socket: WebSocket, attachment: Attachment): void {
     const { revision } = this.#rpc.keyspace;
     for (const watcher of attachment.watchers) {
-      if (!watcher.progressNotify || isAhead(watcher, revision)) continue;
-      send(socket, { header: this.#rpc.header(revision), watch_id: int64(watcher.id) });
+      if (!watcher.progressNotify || watcher.behind || isAhead(watcher, revision)) continue;
+      this.#send(socket, attachment, { header: this.#rpc.header(revision), watch_id: int64(watcher.id) });
     }
   }
 
@@ -200,26 +237,42 @@ export class KeyspaceWatches {
       if (attachment === undefined) continue;
       const revision = events[0]?.kv.modRevision ?? 0;
       for (const watcher of attachment.watchers) {
-        if (revision >= watcher.from) this.#tell(socket, watcher, events, revision);
-      }
-      if ((socket as WebSocket & { bufferedAmount?: number }).bufferedAmount! > MAX_BUFFERED_BYTES) {
-        socket.close(CLOSE.slow, 'the watcher reads too slowly');
+        if (watcher.behind || revision < watcher.from) continue;
+        if (hasCredit(attachment.flow)) this.#tell(socket, attachment, watcher, events, revision);
+        else this.#fallBehind(socket, attachment, watcher, revision);
       }
     }
   }
 
-  #tell(socket: WebSocket, watcher: Watcher, events: readonly KeyEvent[], revision: number): void {
+  #fallBehind(socket: WebSocket, attachment: Attachment, watcher: Watcher, from: number): void {
+    Object.assign(watcher, { from, behind: true });
+    this.#keep(socket, attachment);
+  }
+
+  #tell(
+    socket: WebSocket,
+    attachment: Attachment,
+    watcher: Watcher,
+    events: readonly KeyEvent[],
+    revision: number,
+  ): void {
     const range = { key: watcher.key, end: watcher.end };
     const seen = events.filter(
       (event) => isInRange(range, event.kv.key) && !(event.type === 'PUT' ? watcher.noPut : watcher.noDelete),
     );
     if (seen.length === 0) return;
     const header = this.#rpc.header(revision);
-    send(socket, {
+    this.#send(socket, attachment, {
       header,
       watch_id: int64(watcher.id),
       events: repeated(seen.map((event) => eventMessage(event, watcher.prevKv))),
     });
+  }
+
+  #send(socket: WebSocket, attachment: Attachment, result: Message): void {
+    const text = JSON.stringify({ result });
+    socket.send(text);
+    if (write(attachment.flow, text.length)) this.#keep(socket, attachment);
   }
 
   #keep(socket: WebSocket, attachment: Attachment): void {
@@ -242,8 +295,6 @@ function attachmentOf(socket: WebSocket): Attachment | undefined {
 /** Its start is still to come: a notice of now would let its client resume before it. */
 const isAhead = (watcher: Watcher, revision: number): boolean => watcher.from > revision + 1;
 
-const send = (socket: WebSocket, result: Message): void => socket.send(JSON.stringify({ result }));
-
 /** A watch of no key is one from the first key there can be. Without a start it begins after what is there now. */
 function watcherOf(request: Message, revision: number): Watcher {
   const range = rangeOf(request);
@@ -256,6 +307,7 @@ function watcherOf(request: Message, revision: number): Watcher {
     key: range.key === '' ? '\0' : range.key,
     end: range.end,
     from: start === 0 ? revision + 1 : start,
+    behind: start !== 0 && start <= revision,
     prevKv: booleanField(request, 'prev_kv'),
     noPut: filters.includes('NOPUT'),
     noDelete: filters.includes('NODELETE'),

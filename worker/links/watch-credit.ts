@@ -21,6 +21,13 @@ export interface Flow {
   takenBytes: number;
 }
 
+/** @returns whether that is to be kept in the attachment now. */
+export function write(flow: Flow, bytes: number): boolean {
+  const before = flow.writtenBytes;
+  flow.writtenBytes += bytes;
+  return Math.floor(before / ACKNOWLEDGE_BYTES) !== Math.floor(flow.writtenBytes / ACKNOWLEDGE_BYTES);
+}
+
 export const NEW_FLOW: Readonly<Flow> = { writtenBytes: 0, takenBytes: 0 };
 
 export const hasCredit = ({ writtenBytes, takenBytes }: Flow): boolean => writtenBytes - takenBytes < CREDIT_BYTES;

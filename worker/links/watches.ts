@@ -257,8 +257,7 @@ function attachmentOf(socket: WebSocket): Attachment | undefined {
 
 function watcherOf(attachment: Attachment, served: ServedResource): Watcher {
   const selection = parseSelection(served.definition, attachment.labelSelector, attachment.fieldSelector);
-  const memory = { going: false, missedBytes: 0, savedBytes: attachment.flow.writtenBytes };
-  return { attachment, served, selection, view: viewOf(attachment), ...memory };
+  return { attachment, served, selection, view: viewOf(attachment), going: false, missedBytes: 0 };
 }
 
 function byResource(changes: readonly Change[]): Map<string, Change[]> {
