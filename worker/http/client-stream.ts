@@ -3,7 +3,7 @@
  * still takes the last one goes out with the next. It tells the object what the client has taken, so that the object writes no
  * faster (`worker/links/watch-credit.ts`). What the messages are is `watch.ts` and `etcd.ts`.
  */
-import { TakenBytes } from '../links/watch-credit.ts';
+import { release, TakenBytes } from '../links/watch-credit.ts';
 import { joined } from './watch-frames.ts';
 
 /** A client that has gone is noticed only when a write fails. */
@@ -47,7 +47,7 @@ export class ClientStream {
     this.#taken = new TakenBytes(socket);
     this.#keepAlive = setInterval(() => {
       // Of a client who still takes something it is known.
-      if (nothing !== undefined && this.#writing === undefined) this.send(nothing, 0);
+      if (nothing !== undefined && this.#writing === undefined) this.send(nothing.slice(), 0);
     }, KEEP_ALIVE_MS);
     const leave = () => this.#leave();
     this.#writer.closed.then(leave, leave);
@@ -60,7 +60,10 @@ export class ClientStream {
     return this.#isOpen;
   }
 
-  /** @param messageBytes what of the object's messages this is. */
+  /**
+   * @param bytes the stream's own from here on.
+   * @param messageBytes what of the object's messages this is.
+   */
   send(bytes: Uint8Array, messageBytes: number): void {
     if (!this.#isOpen) return;
     this.#waiting.push(bytes);
@@ -79,12 +82,15 @@ export class ClientStream {
   async #write(): Promise<void> {
     try {
       while (this.#waiting.length > 0) {
-        const chunk = joined(this.#waiting);
+        const parts = this.#waiting;
+        const chunk = joined(parts);
         const bytes = this.#waitingBytes;
         this.#waiting = [];
         this.#waitingBytes = 0;
+        if (parts.length > 1) for (const part of parts) release(part);
         // Workers: it has been taken when this resolves, and not before.
         await this.#writer.write(chunk);
+        release(chunk);
         this.#taken.add(bytes);
       }
     } catch {

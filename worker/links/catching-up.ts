@@ -7,7 +7,7 @@ import type { Reader } from '../store/store.ts';
 import { ConvertedTexts, isConverted } from './converted-texts.ts';
 import { EventMessages, endWith, save, send } from './event-messages.ts';
 import { bookmarkText, EventTexts, type Watcher } from './event-texts.ts';
-import { hasCredit } from './watch-credit.ts';
+import { hasCredit, release } from './watch-credit.ts';
 import { nextPage, type Page } from './watch-pages.ts';
 import type { WebhookClient } from './webhook-call.ts';
 
@@ -70,7 +70,10 @@ export class CatchingUp {
     const messages = new EventMessages();
     for (const { type, stored } of events) messages.add(texts.of(type, stored, watcher), stored.revision);
     if (isLast && next.endsInitial) messages.add(bookmarkText(watcher, next.since, true), next.since);
-    for (const message of messages.end()) send(socket, watcher, message);
+    for (const message of messages.end()) {
+      send(socket, watcher, message);
+      release(message.bytes);
+    }
     attachment.behind = isLast ? undefined : next;
     if (isLast) attachment.sent = next.since;
     watcher.going = false;

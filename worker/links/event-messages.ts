@@ -6,7 +6,7 @@ import { StatusError } from '../../shared/errors.ts';
 import { selectedType } from '../store/selection.ts';
 import type { Change } from '../store/store.ts';
 import { type EventTexts, eventText, type Watcher } from './event-texts.ts';
-import { write } from './watch-credit.ts';
+import { release, write } from './watch-credit.ts';
 
 /** Events travel together, each with its newline, up to about this much. */
 const MESSAGE_CHARACTERS = 256 * 1024;
@@ -106,6 +106,12 @@ export class WrittenOnce {
       this.#byView.set(key, found);
     }
     return found;
+  }
+
+  /** Nobody is to be told any more. */
+  release(): void {
+    for (const messages of this.#byView.values()) for (const { bytes } of messages) release(bytes);
+    this.#byView.clear();
   }
 
   #written(watcher: Watcher): readonly Message[] {

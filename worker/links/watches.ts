@@ -133,6 +133,7 @@ export class Watches {
         // A watcher that misses something must not go on as if it had not: its client begins again.
         if (socket.readyState === WebSocket.OPEN) this.#orEnd(socket, () => this.#tell(socket, written));
       }
+      written.release();
     }
     this.#follow();
     const last = untold.at(-1);
