@@ -2,11 +2,15 @@
  * Custom resources whose versions a webhook converts, over the whole Worker, with the webhook's side of `fetch` played by the
  * test: version v1 has `hostPort`, v2 has `host` and `port`, as in upstream's test.
  */
+import { runInDurableObject } from 'cloudflare:test';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { CustomResourceDefinition, JSONSchemaProps } from '../../shared/api/apiextensions.ts';
 import type { KubeList, KubeObject } from '../../shared/api/meta.ts';
 import type { AdmissionRequest } from '../../worker/admission/request.ts';
-import { TestApi } from './support/api.ts';
+import type { Attachment } from '../../worker/links/event-texts.ts';
+import { CREDIT_BYTES } from '../../worker/links/watch-credit.ts';
+import { eventually } from '../support/eventually.ts';
+import { bindings, TestApi } from './support/api.ts';
 import { eventsOf } from './support/events.ts';
 
 const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
@@ -508,6 +512,30 @@ describe('a watch', () => {
     for (const watch of watches) expect(await watch.next()).toMatchObject({ type: 'ADDED', object: { host: 'local' } });
     expect(asked).toHaveLength(1);
     await Promise.all(watches.map((watch) => watch.cancel()));
+  });
+
+  test('asks for no more than its client takes, and goes on where it was after its object slept', async () => {
+    const api = await fresh();
+    const text = 'x'.repeat(200_000);
+    const names = Array.from({ length: 20 }, (_, index) => `a${String(index).padStart(2, '0')}`);
+    for (const name of names) await api.json('POST', path('v1'), { body: v1(name, `local:${text}`) });
+    const unread = await api.fetch('GET', `${path('v2')}?watch=1`);
+    const stub = bindings.CLUSTER.get(bindings.CLUSTER.idFromName(api.cluster));
+    await eventually('all that it may be written', () =>
+      runInDurableObject(stub, (_, state) => {
+        const [attachment] = state.getWebSockets('watch').map((each) => each.deserializeAttachment() as Attachment);
+        return attachment !== undefined && attachment.flow.writtenBytes >= CREDIT_BYTES;
+      }),
+    );
+    expect(asked.flatMap(({ objects }) => objects).length).toBeLessThan(names.length / 2);
+    await api.evict();
+    await api.json('PATCH', `${path('v1')}/a00`, { body: { hostPort: 'local:1' }, headers: MERGE });
+    const watch = eventsOf(unread);
+    expect(await watch.told(names.length)).toEqual(names.map((name) => `ADDED ${name}`));
+    expect(await watch.next()).toMatchObject({ type: 'MODIFIED', object: { metadata: { name: 'a00' }, port: '1' } });
+    await api.json('DELETE', `${path('v1')}/a01`);
+    expect(await watch.told(1)).toEqual(['DELETED a01']);
+    await watch.cancel();
   });
 
   test('goes on after its object slept, and ends with an error where something cannot be converted', async () => {
