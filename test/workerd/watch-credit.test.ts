@@ -189,6 +189,21 @@ describe('a client that does not read what happens', () => {
   });
 });
 
+test('a client that leaves, with much unread or with nothing to read, leaves no socket behind', async () => {
+  const api = new TestApi('credit-gone');
+  await fill(api, 500, 10 * KILOBYTE);
+  const unread = await api.fetch('GET', `${MAPS}?watch=1`);
+  const idle = await api.fetch('GET', `${MAPS}?watch=1&labelSelector=nobody%3Dhas-it`);
+  await eventually('all that it may be written', async () =>
+    (await flows(api)).some(({ flow }) => flow.writtenBytes >= CREDIT_BYTES),
+  );
+  expect(await flows(api)).toHaveLength(2);
+  await unread.body?.cancel();
+  await eventually('one socket', async () => (await flows(api)).length === 1);
+  await idle.body?.cancel();
+  await eventually('no socket', async () => (await flows(api)).length === 0);
+});
+
 describe('a client of the etcd surface that does not read', () => {
   const LARGE = 'x'.repeat(300 * KILOBYTE);
   const put = async (api: TestApi, key: string, value: string) => {

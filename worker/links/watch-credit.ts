@@ -53,7 +53,8 @@ export const formatTaken = (takenBytes: number): string => `${PREFIX}${takenByte
 /** Undefined: the message is another. */
 export function parseTaken(message: string | ArrayBuffer): number | undefined {
   if (typeof message !== 'string' || !message.startsWith(PREFIX)) return undefined;
-  return Number(message.slice(PREFIX.length));
+  const bytes = Number(message.slice(PREFIX.length));
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
 /** The Worker's count of what its client took. */
