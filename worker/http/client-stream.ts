@@ -6,8 +6,8 @@
 import { release, TakenBytes } from '../links/watch-credit.ts';
 import { joined } from './watch-frames.ts';
 
-/** A client that has gone is noticed only when a write fails. */
-const KEEP_ALIVE_MS = 25_000;
+/** A client that has gone is noticed only when a write fails: the second one after it went. */
+const KEEP_ALIVE_MS = 15_000;
 /** How long a client may take over what it was sent before its stream ended. */
 const LAST_MS = 60_000;
 
