@@ -12,6 +12,7 @@ import { endpointSliceMirroring } from './endpointslice-mirroring.ts';
 import { endpointSlices } from './endpointslices.ts';
 import { events } from './events.ts';
 import { finishedJobs } from './finished-jobs.ts';
+import { flowSchemas } from './flowschemas.ts';
 import { createGarbageCollector } from './garbage-collector.ts';
 import { createHooks } from './hooks.ts';
 import { horizontalPodAutoscalers } from './horizontalpodautoscalers.ts';
@@ -34,6 +35,7 @@ export function createControllers(surroundings: Surroundings): Controller[] {
   return [
     customResourceDefinitions,
     apiServices,
+    flowSchemas,
     createNamespaces(surroundings),
     createGarbageCollector(surroundings),
     serviceAccounts,

@@ -4,7 +4,7 @@
  * where they are missing, when this list has changed since.
  */
 import { API_SERVICES, type APIService, AUTOMANAGED_LABEL } from '../../shared/api/apiregistration.ts';
-import { FLOW_SCHEMAS, PRIORITY_LEVEL_CONFIGURATIONS } from '../../shared/api/flowcontrol.ts';
+import { FLOW_SCHEMAS, type FlowSchema, PRIORITY_LEVEL_CONFIGURATIONS } from '../../shared/api/flowcontrol.ts';
 import { type Draft, groupResourceOf, type Identity, type KubeObject } from '../../shared/api/meta.ts';
 import { SERVICE_CIDRS, type ServiceCIDR } from '../../shared/api/networking.ts';
 import { PRIORITY_CLASSES, type PriorityClass, SYSTEM_PRIORITIES } from '../../shared/api/scheduling.ts';
@@ -12,6 +12,7 @@ import { DEFAULTS } from '../../shared/defaults.ts';
 import { type Catalog, catalogOf } from '../resources/catalog.ts';
 import type { Reader } from '../store/store.ts';
 import { FLOW_SCHEMAS_AT_START, PRIORITY_LEVELS } from './bootstrap-flow-control.ts';
+import { withDangling } from './dangling.ts';
 import type { Objects } from './objects.ts';
 
 const CRITICAL: Record<string, string> = {
@@ -83,7 +84,7 @@ function apiServices(served: Catalog['served']): Draft<APIService>[] {
 }
 
 /** Raised when what stands above changes; group versions count by themselves. */
-const DEFAULTS_VERSION = '1';
+const DEFAULTS_VERSION = '2';
 const VERSION_ANNOTATION = 'longshore.dev/default-objects-version';
 const VERSIONED = 'v1.';
 
@@ -101,7 +102,7 @@ export function bootstrapDefaults(objects: Objects): void {
   const services = apiServices(catalogOf().served);
   for (const each of priorityClasses()) ensure(objects, PRIORITY_CLASSES, each);
   for (const each of PRIORITY_LEVELS) ensure(objects, PRIORITY_LEVEL_CONFIGURATIONS, each);
-  for (const each of FLOW_SCHEMAS_AT_START) ensure(objects, FLOW_SCHEMAS, each);
+  bootstrapFlowSchemas(objects);
   ensure(objects, SERVICE_CIDRS, SERVICE_NETWORK);
   for (const each of services) ensure(objects, API_SERVICES, each);
   const versioned = objects.get(API_SERVICES, '', VERSIONED);
@@ -110,8 +111,26 @@ export function bootstrapDefaults(objects: Objects): void {
   objects.update(API_SERVICES, versioned);
 }
 
+/** Their levels are there; what an older version made says nothing of that yet. */
+function bootstrapFlowSchemas(objects: Objects): void {
+  const levels = new Set(objects.list(PRIORITY_LEVEL_CONFIGURATIONS).map(({ metadata }) => metadata.name));
+  const settled = <T extends Draft<FlowSchema>>(schema: T): T | undefined =>
+    withDangling(schema, levels.has(schema.spec.priorityLevelConfiguration.name), objects.nowMs);
+  for (const schema of objects.list(FLOW_SCHEMAS).flatMap((each) => settled(each) ?? [])) {
+    objects.updateStatus(FLOW_SCHEMAS, schema);
+  }
+  for (const schema of FLOW_SCHEMAS_AT_START) {
+    ensure(objects, FLOW_SCHEMAS, settled(schema) ?? schema, { withStatus: true });
+  }
+}
+
 /** Creates what is not there; what is there stays as its owner has made it. */
-export function ensure<T extends KubeObject>(objects: Objects, identity: Identity<T>, draft: Draft<T>): void {
+export function ensure<T extends KubeObject>(
+  objects: Objects,
+  identity: Identity<T>,
+  draft: Draft<T>,
+  options?: { withStatus: boolean },
+): void {
   const { namespace = '', name = '' } = draft.metadata;
-  if (objects.get(identity, namespace, name) === undefined) objects.create(identity, draft);
+  if (objects.get(identity, namespace, name) === undefined) objects.create(identity, draft, options);
 }

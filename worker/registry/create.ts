@@ -23,6 +23,8 @@ export interface CreateOptions {
   name?: string;
   /** An apply knows already who owns what. */
   managedFields?: ManagedFieldsEntry[];
+  /** The status stays as it is given, where it else begins anew. */
+  withStatus?: boolean;
 }
 
 /** @param incoming becomes the stored object; the caller must not use it afterwards. */
@@ -42,8 +44,10 @@ export function create(
   admit(session, { operation: 'CREATE', definition, namespace, name: draft.metadata.name ?? '', draft });
   fillIn(definition, draft);
   settleName(session, definition, draft);
+  const { status } = draft as KubeObject & { status?: unknown };
   // Only now: a Job's labels carry its name, which may have been generated.
   definition.prepareCreate?.(draft, { nowMs: session.transaction.nowMs, random: session.parts.random });
+  if (options.withStatus) Object.assign(draft, { status });
   const causes = [...validateMetadata(definition, draft.metadata), ...(definition.validate?.(draft) ?? [])];
   if (causes.length > 0) throw invalid(identity, draft.metadata.name, causes);
   requireAbsent(session, definition, draft);

@@ -19,8 +19,11 @@ export interface Objects {
   /** A fresh copy, safe to change; undefined when there is none. */
   get<T extends KubeObject>(identity: Identity<T>, namespace: string, name: string): T | undefined;
   list<T extends KubeObject>(identity: Identity<T>, query?: ObjectQuery): T[];
-  /** @throws StatusError as the API would answer. */
-  create<T extends KubeObject>(identity: Identity<T>, draft: Draft<T>): T;
+  /**
+   * @param options.withStatus for whoever knows the status already; else it begins as it does for any client.
+   * @throws StatusError as the API would answer.
+   */
+  create<T extends KubeObject>(identity: Identity<T>, draft: Draft<T>, options?: { withStatus?: boolean }): T;
   /** Compares the draft's resourceVersion when it has one. A draft equal to what is stored writes nothing. */
   update<T extends KubeObject>(identity: Identity<T>, draft: T): T;
   updateStatus<T extends KubeObject>(identity: Identity<T>, draft: T): T;

@@ -82,10 +82,10 @@ export function typedObjects(session: Session): Objects {
       return Array.from(page.items, (stored) => JSON.parse(stored.text) as T);
     },
 
-    create(identity, draft) {
+    create(identity, draft, options = {}) {
       const definition = definitionOf(identity, draft as KubeObject);
       const namespace = draft.metadata.namespace ?? '';
-      const write = () => copyJson(create(session, definition, namespace, take(definition, draft)).object);
+      const write = () => copyJson(create(session, definition, namespace, take(definition, draft), options).object);
       const drawn = () =>
         journal === undefined ? write() : journal.drawingFor(`${identity.resource} ${JSON.stringify(draft)}`, write);
       return supposing(drawn, () => supposedOf(draft, session.transaction.nowMs)) as typeof draft & never;

@@ -12,6 +12,12 @@ const FLOW = '/apis/flowcontrol.apiserver.k8s.io/v1';
 const NETWORKING = '/apis/networking.k8s.io/v1';
 const STORAGE = '/apis/storage.k8s.io/v1';
 const CONDITION = { type: 'Dangling', status: 'Unknown', reason: 'E2E', message: 'set from a test' };
+const FOUND = {
+  type: 'Dangling',
+  status: 'False',
+  reason: 'Found',
+  message: 'This FlowSchema references the PriorityLevelConfiguration object named "global-default" and it exists',
+};
 
 test('[sig-api-machinery] API priority and fairness should support FlowSchema API operations [Conformance]', async () => {
   const rules = [
@@ -39,7 +45,8 @@ test('[sig-api-machinery] API priority and fairness should support FlowSchema AP
         rules,
       },
     },
-    status: { conditions: [CONDITION] },
+    controlled: true,
+    status: { conditions: [FOUND, { ...CONDITION, type: 'E2E' }] },
   });
   const all = await api.json<KubeList<FlowSchema>>('GET', `${FLOW}/flowschemas`);
   expect(all.items.map((each) => each.metadata.name)).toEqual(
