@@ -30,10 +30,10 @@ function scopeMatches(scope: string | undefined, namespaced: boolean): boolean {
 function ruleMatches(rule: RuleWithOperations, admission: Admission, form: Identity): boolean {
   const { group, version, resource, namespaced } = form;
   return (
-    includes(rule.operations, admission.asked.operation) &&
+    includes(rule.operations, admission.operation) &&
     includes(rule.apiGroups, group) &&
     includes(rule.apiVersions, version) &&
-    resourceMatches(rule.resources, resource, admission.asked.part) &&
+    resourceMatches(rule.resources, resource, admission.subresource) &&
     scopeMatches(rule.scope, namespaced)
   );
 }
@@ -79,9 +79,9 @@ export function selectorsMatch(
     if (!matchesLabelSelector(namespaceSelector, namespaceOf(admission)?.metadata.labels)) return false;
   }
   if (isEmpty(objectSelector)) return true;
-  const { object: written, oldObject } = admission.asked;
-  return [written, oldObject].some(
-    (object) => object !== undefined && matchesLabelSelector(objectSelector, object.metadata?.labels),
+  // Kubernetes: what has no metadata, as the options of a stream, has no labels that could be looked for.
+  return [admission.draft, admission.current].some(
+    (object) => object?.metadata !== undefined && matchesLabelSelector(objectSelector, object.metadata.labels),
   );
 }
 

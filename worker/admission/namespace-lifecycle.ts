@@ -27,14 +27,15 @@ function terminatingError({ definition, namespace, name }: Admission): StatusErr
 export const namespaceLifecycle: AdmissionPlugin = {
   name: 'NamespaceLifecycle',
   admit(admission) {
-    const { operation, definition, namespace, name, subresource, reader } = admission;
+    const { operation, definition, namespace, name, reader } = admission;
     if (operation === 'DELETE') {
       if (definition.identity.group === '' && definition.identity.kind === 'Namespace' && IMMORTAL.has(name)) {
         throw forbidden(NAMESPACES, name, 'this namespace may not be deleted');
       }
       return;
     }
-    if (operation !== 'CREATE' || namespace === '' || subresource !== '') return;
+    // Kubernetes: an eviction, a binding and a token are made as well.
+    if (operation !== 'CREATE' || namespace === '') return;
     const found = reader.get('namespaces', '', namespace);
     if (found === undefined) throw notFound(NAMESPACES, namespace);
     if (found.metadata.deletionTimestamp !== undefined) throw terminatingError(admission);

@@ -11,7 +11,7 @@ import type { IndexEntry } from '../store/store.ts';
 import type { UserInfo } from '../users.ts';
 import type { Configurations } from './configurations.ts';
 
-export type Operation = 'CREATE' | 'UPDATE' | 'DELETE';
+export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
 
 /** Reads that a plugin may make; nothing here writes. */
 export interface AdmissionReader {
@@ -21,21 +21,11 @@ export interface AdmissionReader {
   list(groupResource: string, query?: { namespace?: string; having?: readonly IndexEntry[] }): KubeObject[];
 }
 
-export interface AskedWrite {
-  /** '' for the object itself, `scale`, `binding` … */
-  part: string;
-  operation: Operation;
-  readonly object: KubeObject | undefined;
-  readonly oldObject: KubeObject | undefined;
-}
-
 export interface Admission {
   operation: Operation;
   definition: ResourceDefinition;
-  /** '' for the object itself. */
+  /** '' for the object itself. Of what kind `draft` and `current` then are says `shown-kinds.ts`. */
   subresource: Subresource | '';
-  /** The write as its path shows it, where that is not the object itself (a Scale, a Binding): what the cluster's own rules judge. */
-  asked: AskedWrite;
   /** '' for cluster-scoped objects. */
   namespace: string;
   /** '' while a name is still to be generated. */
@@ -43,9 +33,9 @@ export interface Admission {
   user: UserInfo;
   /** As webhooks and policies see it: of a controller, the account that upstream's has. */
   shownUser: UserInfo;
-  /** What will be stored; undefined for DELETE. Plugins change it in place. */
+  /** What the path takes: mostly what will be stored. Undefined for DELETE. Plugins change it in place. */
   draft: KubeObject | undefined;
-  /** What is stored; undefined for CREATE. */
+  /** What is stored, as the path shows it; undefined for CREATE and CONNECT. */
   current: KubeObject | undefined;
   dryRun: boolean;
   /** 0 to 1, as Math.random: a write that runs again for a webhook's answer draws the same. */

@@ -5,7 +5,8 @@
 import { apiVersionOf, type Identity, type KubeObject } from '../../shared/api/meta.ts';
 import type { JsonObject } from '../resources/definition.ts';
 import type { UserInfo } from '../users.ts';
-import type { Admission } from './plugin.ts';
+import type { Admission, Operation } from './plugin.ts';
+import { shownKind } from './shown-kinds.ts';
 
 interface GroupVersionKind {
   group: string;
@@ -37,56 +38,63 @@ export interface AdmissionRequest {
   options: JsonObject | null;
 }
 
-const OPTIONS = { CREATE: 'CreateOptions', UPDATE: 'UpdateOptions', DELETE: 'DeleteOptions' };
-
-/** Paths below an object that take another kind than the object's own. */
-const KINDS: Record<string, GroupVersionKind> = {
-  scale: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
-  binding: { group: '', version: 'v1', kind: 'Binding' },
+/** Kubernetes: a connection has its options for an object, and no others. */
+const OPTIONS: Record<Operation, string | undefined> = {
+  CREATE: 'CreateOptions',
+  UPDATE: 'UpdateOptions',
+  DELETE: 'DeleteOptions',
+  CONNECT: undefined,
 };
 
 /** The object in a form that is served; undefined: there is none. */
 export function inForm(admission: Admission, form: Identity, object: KubeObject | undefined): JsonObject | null {
   if (object === undefined) return null;
-  const { conversion, identity } = admission.definition;
-  if (conversion !== undefined && !(admission.asked.part in KINDS) && form.version !== identity.version) {
+  const { definition, subresource } = admission;
+  const { conversion, identity } = definition;
+  if (shownKind(definition, subresource) !== undefined) return object as unknown as JsonObject;
+  if (conversion !== undefined && form.version !== identity.version) {
     return admission.inVersion(conversion, object, form.version) as unknown as JsonObject;
   }
-  const other = admission.definition.alsoServedAs?.find((each) => each.identity === form);
-  if (other === undefined || admission.asked.part in KINDS) return object as unknown as JsonObject;
-  return other.fromStored(object);
+  const other = definition.alsoServedAs?.find((each) => each.identity === form);
+  return other === undefined ? (object as unknown as JsonObject) : other.fromStored(object);
 }
 
 /** @param form in which the objects are shown. */
 export function requestOf(admission: Admission, form: Identity): AdmissionRequest {
-  const { definition, name, namespace, shownUser, dryRun, manager } = admission;
-  const { part, operation, object, oldObject } = admission.asked;
+  const { definition, subresource, operation, name, namespace, shownUser, dryRun } = admission;
   const { group, version, resource, kind } = form;
   const own = definition.identity;
-  const shown = KINDS[part] ?? { group, version, kind };
-  const asked = KINDS[part] ?? { group: own.group, version: own.version, kind: own.kind };
+  const other = shownKind(definition, subresource);
+  const shown = other ?? { group, version, kind };
+  const asked = other ?? { group: own.group, version: own.version, kind: own.kind };
   const isNamespace = own.group === '' && own.kind === 'Namespace';
   const place = isNamespace ? name : namespace;
   return {
     uid: '',
     kind: shown,
     resource: { group, version, resource },
-    ...(part === '' ? {} : { subResource: part }),
+    ...(subresource === '' ? {} : { subResource: subresource }),
     requestKind: asked,
     requestResource: { group: own.group, version: own.version, resource: own.resource },
-    ...(part === '' ? {} : { requestSubResource: part }),
+    ...(subresource === '' ? {} : { requestSubResource: subresource }),
     ...(name === '' ? {} : { name }),
     ...(place === '' ? {} : { namespace: place }),
     operation,
     userInfo: shownUser,
-    object: inForm(admission, form, object),
-    oldObject: inForm(admission, form, oldObject),
+    object: inForm(admission, form, admission.draft),
+    oldObject: inForm(admission, form, admission.current),
     dryRun,
-    options: {
-      kind: OPTIONS[operation],
-      apiVersion: apiVersionOf({ group: 'meta.k8s.io', version: 'v1' }),
-      ...(dryRun ? { dryRun: ['All'] } : {}),
-      ...(manager === '' || operation === 'DELETE' ? {} : { fieldManager: manager }),
-    },
+    options: optionsOf(admission),
+  };
+}
+
+function optionsOf({ operation, dryRun, manager }: Admission): JsonObject | null {
+  const kind = OPTIONS[operation];
+  if (kind === undefined) return null;
+  return {
+    kind,
+    apiVersion: apiVersionOf({ group: 'meta.k8s.io', version: 'v1' }),
+    ...(dryRun ? { dryRun: ['All'] } : {}),
+    ...(manager === '' || operation === 'DELETE' ? {} : { fieldManager: manager }),
   };
 }

@@ -223,8 +223,8 @@ function judgeBinding(
     return policy.spec.failurePolicy === 'Ignore' ? [] : [denied(`failed to configure binding: ${error.message}`)];
   }
   const shared = {
-    object: inForm(admission, form, admission.asked.object),
-    oldObject: inForm(admission, form, admission.asked.oldObject),
+    object: inForm(admission, form, admission.draft),
+    oldObject: inForm(admission, form, admission.current),
     request: requestOf(admission, form),
     namespaceObject: shownNamespace(admission),
   };

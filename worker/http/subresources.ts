@@ -5,16 +5,18 @@
 import type { Binding } from '../../shared/api/core.ts';
 import type { KubeObject, Status } from '../../shared/api/meta.ts';
 import type { Eviction } from '../../shared/api/policy.ts';
-import { badRequest, invalid, invalidValue, notSupported, required, StatusError } from '../../shared/errors.ts';
+import { badRequest, StatusError } from '../../shared/errors.ts';
+import { admit, admitValid } from '../registry/admit.ts';
 import type { JsonMap } from '../registry/apply/typed.ts';
 import { applyConfiguration } from '../registry/apply.ts';
 import { bind } from '../registry/binding.ts';
-import { validateDeleteOptions } from '../registry/delete.ts';
 import { evict } from '../registry/eviction.ts';
 import { copyJson } from '../registry/json.ts';
 import { SCALE_TABLE, type Scale, scaleOf, withScale } from '../registry/scale.ts';
+import type { Session } from '../registry/session.ts';
 import { columnDefinitions, partialMetadata, tableOf, tableRow } from '../registry/table.ts';
 import { update } from '../registry/update.ts';
+import type { Write } from '../registry/write.ts';
 import type { JsonObject } from '../resources/definition.ts';
 import { checkFields } from '../resources/fields.ts';
 import { schemaOfKind } from '../resources/schemas.ts';
@@ -35,7 +37,7 @@ import {
 import { includeObject, readText } from './lists.ts';
 import type { AnswerForm } from './negotiation.ts';
 import { APPLY, patchTypeOf } from './patch-body.ts';
-import { answerTokenRequest } from './token-request.ts';
+import { answerTokenRequest, settleTokenRequest, type TokenRequest } from './token-request.ts';
 import { parseWriteOptions, type WriteOptions } from './write-options.ts';
 import { namedYaml } from './yaml-answer.ts';
 
@@ -110,11 +112,6 @@ function scaled({ served, info }: Exchange, object: KubeObject, scale: JsonObjec
   if (schema !== undefined) checkFields(schema, scale);
   const metadata = (scale.metadata ?? {}) as Partial<KubeObject['metadata']>;
   requireSameName(metadata.name, info.name);
-  const { replicas = 0 } = (scale.spec ?? {}) as { replicas?: number };
-  if (replicas < 0) {
-    const cause = invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0');
-    throw invalid(SCALE.identity, info.name, [cause]);
-  }
   const draft = withScale(served.definition, object, scale);
   if (metadata.resourceVersion) draft.metadata.resourceVersion = metadata.resourceVersion;
   if (metadata.uid) draft.metadata.uid = metadata.uid;
@@ -135,16 +132,12 @@ export async function onBinding(exchange: Exchange): Promise<Response> {
   const { info, namespace, request } = exchange;
   if (info.verb !== 'create') throw methodRefused();
   const options = parseWriteOptions(info.query, 'CreateOptions', userAgentOf(request));
-  const { metadata, target } = (await readOther(exchange, BINDING)) as unknown as Partial<Binding>;
-  const name = info.name || metadata?.name || '';
-  requireSameName(metadata?.name, name);
-  const node = target?.name;
-  if (!node) throw invalid(BINDING.identity, name, [required('target.name')]);
-  if (target.kind && target.kind !== 'Node') {
-    throw invalid(BINDING.identity, name, [notSupported('target.kind', target.kind, ['Node'])]);
-  }
-  const uid = metadata?.uid;
-  await writing(exchange, options, (session) => bind(session, { namespace, name, ...(uid ? { uid } : {}) }, node));
+  const binding = (await readOther(exchange, BINDING)) as unknown as Binding;
+  const given = binding.metadata?.name;
+  const name = info.name || given || '';
+  requireSameName(given, name);
+  const path = info.resource === 'bindings' ? 'bindings' : 'pods';
+  await writing(exchange, options, (session) => bind(session, namespace, name, binding, path));
   return json(SUCCESS, 201);
 }
 
@@ -158,23 +151,40 @@ export async function onEviction(exchange: Exchange): Promise<Response> {
   if ((eviction.metadata?.name ?? info.name) !== info.name) {
     throw badRequest('name in URL does not match name in Eviction object');
   }
-  const deleteOptions = eviction.deleteOptions ?? {};
-  validateDeleteOptions(deleteOptions);
-  const dryRun = options.dryRun || (deleteOptions.dryRun ?? []).length > 0;
-  await writing(exchange, { dryRun }, (session) => evict(session, namespace, info.name, deleteOptions));
+  const dryRun = options.dryRun || (eviction.deleteOptions?.dryRun ?? []).length > 0;
+  await writing(exchange, { ...options, dryRun }, (session) => evict(session, namespace, info.name, eviction));
   return json(SUCCESS, 201);
 }
 
 const TOKEN_REQUEST = { identity: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' } };
 
 export async function onTokenRequest(exchange: Exchange): Promise<Response> {
-  const { info, namespace, parts, read, user } = exchange;
+  const { info, parts, read, request } = exchange;
   if (info.verb !== 'create') throw methodRefused();
   const { pretty } = formOf(exchange, []);
-  const request = await readOther(exchange, TOKEN_REQUEST, schemaOfKind('authentication.k8s.io/v1', 'TokenRequest'));
-  const asked = request as unknown as KubeObject;
-  const answer = await answerTokenRequest({ ...parts, reader: read.reader }, user, namespace, info.name, asked);
-  return json(answer, 201, pretty);
+  const options = parseWriteOptions(info.query, 'CreateOptions', userAgentOf(request));
+  const body = await readOther(exchange, TOKEN_REQUEST, schemaOfKind('authentication.k8s.io/v1', 'TokenRequest'));
+  const given = body as unknown as TokenRequest;
+  requireSameName(given.metadata?.name, info.name);
+  const admitted = await writing(exchange, options, (session) => admittedTokenRequest(session, exchange, given));
+  return json(await answerTokenRequest({ ...parts, reader: read.reader }, admitted), 201, pretty);
+}
+
+function admittedTokenRequest(
+  session: Session,
+  { info, namespace, served }: Exchange,
+  given: TokenRequest,
+): TokenRequest {
+  const { name } = info;
+  const draft = copyJson(given);
+  Object.assign(draft, { kind: 'TokenRequest', apiVersion: 'authentication.k8s.io/v1' });
+  draft.metadata = { ...draft.metadata, name, namespace };
+  const { definition } = served;
+  const asked: Write = { operation: 'CREATE', definition, part: 'token', namespace, name, draft };
+  admit(session, asked);
+  settleTokenRequest(session.transaction, session.transaction.nowMs, draft);
+  admitValid(session, asked);
+  return draft;
 }
 
 /** Discovery names it, Longshore does not do it yet. */

@@ -1,22 +1,23 @@
 /**
- * POST serviceaccounts/NAME/token: a signed token of a service account, bound to a pod, a secret or a node if asked.
+ * POST serviceaccounts/NAME/token: a signed token of a service account, bound to a pod, a secret or a node if asked. What a
+ * minion may ask for is `admission/node-restriction.ts`.
  * Source: kubernetes, pkg/registry/core/serviceaccount/storage/token.go
  */
 import { type Node, type Pod, SERVICE_ACCOUNTS, type Secret, type ServiceAccount } from '../../shared/api/core.ts';
 import type { KubeObject } from '../../shared/api/meta.ts';
-import { badRequest, conflict, forbidden, invalid, invalidValue, notFound } from '../../shared/errors.ts';
+import { badRequest, conflict, invalid, invalidValue, notFound } from '../../shared/errors.ts';
 import { formatTime } from '../../shared/time.ts';
 import { AUTOMOUNTED_SECONDS } from '../admission/token-volume.ts';
 import type { Reader } from '../store/store.ts';
-import type { UserInfo } from '../users.ts';
 import { API_AUDIENCE, mintToken, type ServiceAccountClaims, serviceAccountClaims } from './tokens.ts';
 
-interface TokenRequest extends KubeObject {
+export interface TokenRequest extends KubeObject {
   spec?: {
     audiences?: string[];
     expirationSeconds?: number;
     boundObjectRef?: { kind?: string; apiVersion?: string; name?: string; uid?: string };
   };
+  status?: unknown;
 }
 
 export interface TokenParts {
@@ -81,44 +82,35 @@ function lifetimeOf(bound: Partial<ServiceAccountClaims>, audiences: readonly st
   return isAutomounted && audiences.every((each) => each === API_AUDIENCE) ? EXTENDED_SECONDS : seconds;
 }
 
-const NODE_USER = 'system:node:';
-
-/** A minion gets tokens of pods that run on it, and none that outlives them. Source: plugin/pkg/admission/noderestriction */
-function restrictNode(user: UserInfo, reader: Reader, namespace: string, name: string, request: TokenRequest): void {
-  if (!user.groups.includes('system:nodes') || !user.username.startsWith(NODE_USER)) return;
-  const refused = (why: string) => forbidden(SERVICE_ACCOUNTS, name, why);
-  const ref = request.spec?.boundObjectRef;
-  if (ref?.apiVersion !== 'v1' || ref.kind !== 'Pod' || !ref.name) {
-    throw refused('node requested token not bound to a pod');
+/**
+ * What is asked for, with what was left out and what the server says of it, as validating webhooks and policies see it.
+ * @throws StatusError 404 for no such account, 422
+ */
+export function settleTokenRequest(reader: Reader, nowMs: number, request: TokenRequest): void {
+  const { name, namespace = '' } = request.metadata;
+  if (reader.get({ resource: 'serviceaccounts', namespace, name }) === undefined) {
+    throw notFound(SERVICE_ACCOUNTS, name);
   }
-  if (!ref.uid) throw refused('node requested token with a pod binding without a uid');
-  const pod = read<Pod>(reader, 'pods', namespace, ref.name);
-  if (pod !== undefined && pod.spec.nodeName !== user.username.slice(NODE_USER.length)) {
-    throw refused('node requested token bound to a pod scheduled on a different node');
-  }
-}
-
-export async function answerTokenRequest(
-  parts: TokenParts,
-  user: UserInfo,
-  namespace: string,
-  name: string,
-  object: KubeObject,
-): Promise<KubeObject> {
-  const request = object as TokenRequest;
-  const account = read<ServiceAccount>(parts.reader, 'serviceaccounts', namespace, name);
-  if (account === undefined) throw notFound(SERVICE_ACCOUNTS, name);
-  restrictNode(user, parts.reader, namespace, name, request);
-  const { boundObjectRef } = request.spec ?? {};
   const audiences = request.spec?.audiences?.length ? request.spec.audiences : [API_AUDIENCE];
-  const seconds = request.spec?.expirationSeconds ?? DEFAULT_SECONDS;
-  if (seconds < MIN_SECONDS || seconds > MAX_SECONDS) {
+  const expirationSeconds = request.spec?.expirationSeconds ?? DEFAULT_SECONDS;
+  if (expirationSeconds < MIN_SECONDS || expirationSeconds > MAX_SECONDS) {
     const why =
-      seconds < MIN_SECONDS
+      expirationSeconds < MIN_SECONDS
         ? 'may not specify a duration less than 10 minutes'
         : 'may not specify a duration larger than 2^32 seconds';
-    throw invalid(KIND, '', [invalidValue('spec.expirationSeconds', seconds, why)]);
+    throw invalid(KIND, '', [invalidValue('spec.expirationSeconds', expirationSeconds, why)]);
   }
+  request.metadata.creationTimestamp = formatTime(nowMs);
+  request.spec = { ...request.spec, audiences, expirationSeconds };
+  delete request.status;
+}
+
+/** @param request settled. */
+export async function answerTokenRequest(parts: TokenParts, request: TokenRequest): Promise<KubeObject> {
+  const { name, namespace = '' } = request.metadata;
+  const { boundObjectRef, audiences = [], expirationSeconds: seconds = DEFAULT_SECONDS } = request.spec ?? {};
+  const account = read<ServiceAccount>(parts.reader, 'serviceaccounts', namespace, name);
+  if (account === undefined) throw notFound(SERVICE_ACCOUNTS, name);
   const bound = boundObjectRef === undefined ? {} : boundTo(parts.reader, namespace, account, boundObjectRef);
   const claims = serviceAccountClaims(
     parts.cluster,

@@ -1,56 +1,48 @@
-/** Runs the admission plugins over one write, in the catalog's order. What a plugin is: `admission/plugin.ts`. */
-import type { Pod } from '../../shared/api/core.ts';
+/**
+ * Runs the admission plugins over one write, in the catalog's order, and over what is no write but is judged like one: a
+ * CONNECT, or what a path below an object takes. What a plugin is: `admission/plugin.ts`.
+ */
 import type { KubeObject } from '../../shared/api/meta.ts';
-import type { Admission, AskedWrite } from '../admission/plugin.ts';
+import type { Admission } from '../admission/plugin.ts';
 import { admitCertificateRequest } from './certificates.ts';
 import { inVersion } from './conversion.ts';
 import { forbidEscalation } from './rbac/escalation.ts';
-import { scaleOf } from './scale.ts';
+import { scaleOf, takeScale } from './scale.ts';
 import type { Session } from './session.ts';
 import { admitByWebhooks, validateByWebhooks } from './webhooks.ts';
 import type { Write } from './write.ts';
 
-/** The write as its path shows it. Kubernetes: a Binding is created, whatever becomes of the pod. */
-function askedOf({ definition, operation, subresource = '', part = subresource, draft, current }: Write): AskedWrite {
-  if (part === 'scale' && draft !== undefined && current !== undefined) {
-    const [object, oldObject] = [scaleOf(definition, draft), scaleOf(definition, current)];
-    return { part, operation, object, oldObject };
-  }
-  if (part === 'binding' && draft !== undefined) {
-    const { name, namespace } = draft.metadata;
-    const target = { apiVersion: 'v1', kind: 'Node', name: (draft as Pod).spec.nodeName };
-    const object = {
-      apiVersion: 'v1',
-      kind: 'Binding',
-      metadata: { name, namespace },
-      target,
-    } as unknown as KubeObject;
-    return { part, operation: 'CREATE', object, oldObject: undefined };
-  }
+/** A write as its path shows it, and what becomes of the draft when that was changed. */
+interface Shown {
+  draft: KubeObject | undefined;
+  current: KubeObject | undefined;
+  takeBack?(): void;
+}
+
+function shownOf({ definition, part, draft, current }: Write): Shown {
+  if (part !== 'scale' || draft === undefined || current === undefined) return { draft, current };
+  const scale = scaleOf(definition, draft);
+  const before = JSON.stringify(scale);
   return {
-    part,
-    operation,
-    object: draft,
-    oldObject: current,
+    draft: scale,
+    current: scaleOf(definition, current),
+    takeBack: () => {
+      if (JSON.stringify(scale) !== before) takeScale(definition, draft, scale);
+    },
   };
 }
 
-function admissionOf(session: Session, write: Write): Admission {
-  let asked: AskedWrite | undefined;
+function admissionOf(session: Session, write: Write, { draft, current }: Shown): Admission {
   return {
-    get asked() {
-      asked ??= askedOf(write);
-      return asked;
-    },
     operation: write.operation,
     definition: write.definition,
-    subresource: write.subresource ?? '',
+    subresource: write.part ?? write.subresource ?? '',
     namespace: write.definition.identity.namespaced ? write.namespace : '',
     name: write.name,
     user: session.user,
     shownUser: session.shownUser,
-    draft: write.draft,
-    current: write.current,
+    draft,
+    current,
     dryRun: session.dryRun,
     random: session.parts.random,
     manager: session.manager,
@@ -68,19 +60,21 @@ function admissionOf(session: Session, write: Write): Admission {
 
 /** The first round: before validation, and the draft may change. */
 export function admit(session: Session, write: Write): void {
-  const admission = admissionOf(session, write);
+  const shown = shownOf(write);
+  const admission = admissionOf(session, write, shown);
   const { admission: plugins } = session.parts;
   for (const plugin of plugins) plugin.admit?.(admission);
   admitByWebhooks(session, admission, () => {
     for (const plugin of plugins) plugin.admit?.(admission);
   });
+  shown.takeBack?.();
   forbidEscalation(session, write);
   admitCertificateRequest(session, write);
 }
 
 /** The second round: the draft is valid, has its name, and stays as it is. */
 export function admitValid(session: Session, write: Write): void {
-  const admission = admissionOf(session, write);
+  const admission = admissionOf(session, write, shownOf(write));
   for (const plugin of session.parts.admission) {
     // Kubernetes: quota is booked last, when nobody else can refuse any more.
     if (plugin.name === 'ResourceQuota') validateByWebhooks(session, admission);

@@ -21,7 +21,7 @@ export interface ApplyOptions {
   force: boolean;
   subresource?: 'status' | SpecPart | '';
   /** The path in whose name fields are owned, where it is none of these (scale). */
-  trackedAs?: string;
+  trackedAs?: 'scale';
 }
 
 /** Kubernetes: what was there before anybody applied is this manager's. */
@@ -59,6 +59,7 @@ export function applyConfiguration(
   return update(session, definition, namespace, name, object as unknown as KubeObject, {
     subresource,
     managedFields: entries,
+    ...(options.trackedAs === undefined ? {} : { trackedAs: options.trackedAs }),
   });
 }
 

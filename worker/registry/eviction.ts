@@ -1,28 +1,42 @@
 /**
  * POST pods/NAME/eviction: a deletion that the pod's disruption budget has to grant. The budget's status is counted down in
  * the same transaction, so two evictions never share one grant. How the status comes about is `controllers/disruption.ts`.
+ * What is judged is the Eviction; what the API then writes and deletes is its own doing, and nobody is asked about that.
  * Source: k8s.io/kubernetes/pkg/registry/core/pod/storage/eviction.go
  */
 import { PODS, type Pod } from '../../shared/api/core.ts';
-import type { DeleteOptions } from '../../shared/api/meta.ts';
-import { POD_DISRUPTION_BUDGETS, type PodDisruptionBudget } from '../../shared/api/policy.ts';
+import type { DeleteOptions, KubeObject } from '../../shared/api/meta.ts';
+import { type Eviction, POD_DISRUPTION_BUDGETS, type PodDisruptionBudget } from '../../shared/api/policy.ts';
 import { forbidden, notFound, StatusError } from '../../shared/errors.ts';
 import { isReady, isTerminal, isTerminating } from '../../shared/pods.ts';
 import { matchesLabelSelector, requirementsOf } from '../../shared/selectors.ts';
 import { formatTime } from '../../shared/time.ts';
-import { deleteObject } from './delete.ts';
+import { NO_CONFIGURATIONS } from '../admission/configurations.ts';
+import type { ResourceDefinition } from '../resources/definition.ts';
+import { SYSTEM } from '../users.ts';
+import { admit, admitValid } from './admit.ts';
+import { deleteObject, validateDeleteOptions } from './delete.ts';
+import { copyJson } from './json.ts';
 import type { Session } from './session.ts';
+import { typedObjects } from './typed-objects.ts';
+import type { Write } from './write.ts';
 
 const MAX_DISRUPTED_PODS = 2000;
 const RETRY_AFTER_SECONDS = 10;
 const REFUSED = "Cannot evict pod as it would violate the pod's disruption budget.";
 const BUDGETS = { group: 'policy', resource: 'poddisruptionbudget' };
 
-/** @throws StatusError 429 where the budget does not allow it now, 404 for no such pod, 409 for preconditions. */
-export function evict(session: Session, namespace: string, name: string, options: DeleteOptions): void {
-  const { objects } = session;
-  const definition = session.parts.catalog().findGroupResource('pods');
+/**
+ * @throws StatusError 429 where the budget does not allow it now, 404 for no such pod, 409 for preconditions, and what
+ *   whoever judges it may say.
+ */
+export function evict(asking: Session, namespace: string, name: string, given: Eviction): void {
+  const definition = asking.parts.catalog().findGroupResource('pods');
   if (definition === undefined) throw new Error('pods are not served');
+  const options = admitted(asking, definition, namespace, name, given).deleteOptions ?? {};
+  validateDeleteOptions(options);
+  const session = itself(asking);
+  const { objects } = session;
   const pod = objects.get(PODS, namespace, name);
   if (pod === undefined) throw notFound(PODS, name);
   // Kubernetes: what has ended, has not started or is going already disturbs nobody by going.
@@ -36,6 +50,28 @@ export function evict(session: Session, namespace: string, name: string, options
     name,
     withoutOwnRevision(options, pod, objects.get(PODS, namespace, name)),
   );
+}
+
+/** The Eviction as webhooks leave it. */
+function admitted(
+  session: Session,
+  definition: ResourceDefinition,
+  namespace: string,
+  name: string,
+  given: Eviction,
+): Eviction {
+  const metadata = { ...given.metadata, name, namespace };
+  const draft = { ...copyJson(given), apiVersion: 'policy/v1', kind: 'Eviction', metadata } as Eviction & KubeObject;
+  const asked: Write = { operation: 'CREATE', definition, part: 'eviction', namespace, name, draft };
+  admit(session, asked);
+  admitValid(session, asked);
+  return draft;
+}
+
+/** The same transaction as the API's own. */
+function itself(session: Session): Session {
+  const own: Session = { ...session, user: SYSTEM, shownUser: SYSTEM, configurations: NO_CONFIGURATIONS };
+  return { ...own, objects: typedObjects(own) };
 }
 
 /** A precondition on the revision is about the pod as it was before it was marked. */

@@ -1,6 +1,6 @@
 /** autoscaling/v1 Scale of anything that has replicas: read from the object, and written back into it. */
 import type { KubeObject } from '../../shared/api/meta.ts';
-import { badRequest, noSuchPath } from '../../shared/errors.ts';
+import { badRequest, invalid, invalidValue, noSuchPath } from '../../shared/errors.ts';
 import { AGE, integer, NAME } from '../resources/columns.ts';
 import type { JsonObject, ResourceDefinition } from '../resources/definition.ts';
 import { copyJson, isMap, type JsonMap, setKey } from './json.ts';
@@ -10,6 +10,8 @@ export interface Scale extends KubeObject {
   spec?: { replicas?: number };
   status: { replicas: number; selector?: string };
 }
+
+const SCALE = { group: 'autoscaling', kind: 'Scale' };
 
 /** Source: kubernetes, pkg/printers/internalversion, printScale. */
 export const SCALE_TABLE: Tabular = {
@@ -54,19 +56,28 @@ export function scaleOf(definition: ResourceDefinition, object: KubeObject): Sca
   };
 }
 
-/** The object with the replicas that the Scale asks for; its resourceVersion and uid are preconditions when given. */
+/** The object with the replicas that the Scale asks for. @throws StatusError 422 */
 export function withScale(definition: ResourceDefinition, object: KubeObject, scale: JsonObject): KubeObject {
+  const draft = copyJson(object);
+  takeScale(definition, draft, scale);
+  return draft;
+}
+
+/** The same in place. */
+export function takeScale(definition: ResourceDefinition, draft: KubeObject, scale: JsonObject | Scale): void {
   const rules = scaleRules(definition);
   const spec = isMap(scale.spec) ? scale.spec : {};
   const replicas = spec.replicas ?? 0;
   if (typeof replicas !== 'number' || !Number.isInteger(replicas)) throw badRequest('spec.replicas must be an integer');
-  const draft = copyJson(object) as unknown as JsonMap;
+  if (replicas < 0) {
+    const cause = invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0');
+    throw invalid(SCALE, draft.metadata.name, [cause]);
+  }
   const path = segments(rules.specReplicas);
-  let at = draft;
+  let at = draft as unknown as JsonMap;
   for (const key of path.slice(0, -1)) {
     if (!isMap(at[key])) setKey(at, key, {});
     at = at[key] as JsonMap;
   }
   setKey(at, path.at(-1) ?? '', replicas);
-  return draft as unknown as KubeObject;
 }

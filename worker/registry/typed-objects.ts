@@ -113,7 +113,9 @@ export function typedObjects(session: Session): Objects {
         if (current === undefined) throw notFound(PODS, pod.name);
         return { ...current, spec: { ...current.spec, nodeName } };
       };
-      return supposing(() => copyJson(bind(session, pod, nodeName).object) as Pod, supposed);
+      const { namespace, name } = pod;
+      const binding = { apiVersion: 'v1', kind: 'Binding', metadata: pod, target: { kind: 'Node', name: nodeName } };
+      return supposing(() => copyJson(bind(session, namespace, name, binding).object) as Pod, supposed);
     },
 
     delete(identity, namespace, name, options = {}) {

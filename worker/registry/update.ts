@@ -34,7 +34,7 @@ export interface UpdateOptions {
   /** '' is the object itself. */
   subresource?: ObjectPart | '';
   /** The path in whose name fields are written, where it is none of these (scale). */
-  trackedAs?: string;
+  trackedAs?: 'scale';
   /** An apply knows already who owns what. */
   managedFields?: ManagedFieldsEntry[];
 }

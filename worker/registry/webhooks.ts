@@ -4,24 +4,23 @@
  * Source: apiserver, pkg/admission/plugin/webhook/{generic,mutating,validating,errors}
  */
 import type { MutatingWebhook, ValidatingWebhook } from '../../shared/api/admissionregistration.ts';
-import type { KubeObject } from '../../shared/api/meta.ts';
+import { apiVersionOf, type KubeObject } from '../../shared/api/meta.ts';
 import { badRequest, internalError, StatusError } from '../../shared/errors.ts';
 import type { RegisteredWebhook } from '../admission/configurations.ts';
 import { isExempt, matchingForm, selectorsMatch } from '../admission/matching.ts';
 import type { Admission } from '../admission/plugin.ts';
 import { requestOf } from '../admission/request.ts';
+import { type ShownKind, shownKind } from '../admission/shown-kinds.ts';
 import { compileConditions } from '../resources/admission-cel.ts';
 import { schemaOf } from '../resources/catalog.ts';
 import { CelCompileError, CelCostError, CelEvaluationError } from '../resources/cel.ts';
 import type { JsonObject } from '../resources/definition.ts';
 import { checkFields } from '../resources/fields.ts';
+import { schemaOfKind } from '../resources/schemas.ts';
 import { fillIn } from './fill-in.ts';
 import { applyJsonPatch } from './json-patch.ts';
 import type { Session } from './session.ts';
 import { type AdmissionResponse, questionOf, type WebhookQuestion, WebhooksNeeded } from './webhook-journal.ts';
-
-/** Parts of an object that are shown in a form of their own: a patch of that form has no place to go. */
-const SHOWN_OTHERWISE = new Set(['scale', 'binding']);
 
 /**
  * Mutating webhooks, one after the other; when one has changed something, the plugins see the object once more, and so do
@@ -31,7 +30,6 @@ export function admitByWebhooks(session: Session, admission: Admission, readmit:
   const { mutating } = admission.configurations;
   const { journal } = session;
   if (mutating.length === 0 || journal === undefined || isExempt(admission)) return;
-  if (SHOWN_OTHERWISE.has(admission.asked.part)) return;
   /** Webhooks that want to be asked again, by what they left behind. */
   const reinvocable = new Set<string>();
   const due = new Set<string>();
@@ -86,8 +84,10 @@ function patchedAsShown(
   draft: KubeObject,
   patch: unknown,
 ): JsonObject {
-  const { conversion, identity } = admission.definition;
-  if (conversion === undefined || request.kind.version === identity.version) return patched(draft, patch);
+  const { definition, subresource } = admission;
+  const { conversion, identity } = definition;
+  const isItself = shownKind(definition, subresource) === undefined;
+  if (conversion === undefined || !isItself || request.kind.version === identity.version) return patched(draft, patch);
   const shown = patched(admission.inVersion(conversion, draft, request.kind.version), patch) as unknown as KubeObject;
   return admission.inVersion(conversion, shown, identity.version) as unknown as JsonObject;
 }
@@ -102,13 +102,18 @@ function patched(draft: KubeObject, patch: unknown): JsonObject {
 }
 
 /** The draft becomes the patched object, in place, but for what no patch may change. */
-function takePatched({ definition, asked }: Admission, draft: KubeObject, object: JsonObject): void {
+function takePatched({ definition, subresource }: Admission, draft: KubeObject, object: JsonObject): void {
+  const other = shownKind(definition, subresource);
+  if (other !== undefined) {
+    takeOther(other, draft, object);
+    return;
+  }
   checkFields(schemaOf(definition), object);
   const { name, namespace, uid, resourceVersion, generation, creationTimestamp, managedFields } = draft.metadata;
   const kept = { name, namespace, uid, resourceVersion, generation, creationTimestamp, managedFields };
   const next: JsonObject = { ...object, kind: draft.kind, apiVersion: draft.apiVersion };
   const { status } = draft as KubeObject & { status?: unknown };
-  if (asked.part === 'status') {
+  if (subresource === 'status') {
     for (const key of Object.keys(next)) if (key !== 'status') delete next[key];
     const { status: _, ...rest } = draft as KubeObject & { status?: unknown };
     Object.assign(next, rest);
@@ -119,10 +124,26 @@ function takePatched({ definition, asked }: Admission, draft: KubeObject, object
       else next.status = status;
     }
   }
+  become(draft, next);
+  fillIn(definition, draft);
+}
+
+/** What is not stored has no defaults, and only its place is not the webhook's to change. */
+function takeOther(kind: ShownKind, draft: KubeObject, object: JsonObject): void {
+  const schema = schemaOfKind(apiVersionOf(kind), kind.kind);
+  if (schema !== undefined) checkFields(schema, object);
+  const next: JsonObject = { ...object, kind: draft.kind, apiVersion: draft.apiVersion };
+  if (draft.metadata !== undefined) {
+    const { name, namespace } = draft.metadata;
+    next.metadata = { ...(object.metadata as JsonObject | undefined), ...present({ name, namespace }) };
+  }
+  become(draft, next);
+}
+
+function become(draft: KubeObject, next: JsonObject): void {
   const target = draft as unknown as JsonObject;
   for (const key of Object.keys(target)) delete target[key];
   Object.assign(target, next);
-  fillIn(definition, draft);
 }
 
 const present = (fields: JsonObject): JsonObject =>
