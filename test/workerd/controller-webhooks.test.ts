@@ -2,65 +2,19 @@
  * Admission webhooks and what the cluster's own controllers write, over the whole Worker, with the webhook's side of `fetch`
  * played by the test. What clients write is `webhooks.test.ts`.
  */
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { MutatingWebhook } from '../../shared/api/admissionregistration.ts';
+import { describe, expect, test } from 'vitest';
 import type { ReplicaSet } from '../../shared/api/apps.ts';
 import type { Event, Pod } from '../../shared/api/core.ts';
 import type { KubeList } from '../../shared/api/meta.ts';
-import type { AdmissionRequest } from '../../worker/admission/request.ts';
 import { eventually } from '../support/eventually.ts';
 import { TestApi } from './support/api.ts';
+import { type Answer, configureWebhook as configure, playWebhooks } from './support/webhooks.ts';
 
-const CONFIGURATIONS = '/apis/admissionregistration.k8s.io/v1';
 const PODS = '/api/v1/namespaces/default/pods';
 const EVENTS = '/api/v1/namespaces/default/events';
 const REPLICA_SETS = '/apis/apps/v1/namespaces/default/replicasets';
 
-interface Answer {
-  allowed?: boolean;
-  patch?: unknown[];
-  status?: object;
-}
-type Hook = (request: AdmissionRequest) => Answer | Promise<Answer>;
-
-/** By the first label of the host. */
-const hooks = new Map<string, Hook>();
-const asked: { hook: string; request: AdmissionRequest }[] = [];
-
-beforeEach(() => {
-  hooks.clear();
-  asked.length = 0;
-  vi.spyOn(globalThis, 'fetch').mockImplementation(async (input, init) => {
-    const [hook = ''] = new URL(String(input)).hostname.split('.');
-    const { request, ...review } = JSON.parse(String(init?.body)) as { request: AdmissionRequest };
-    asked.push({ hook, request });
-    const answer = hooks.get(hook);
-    if (answer === undefined) throw new TypeError('connection refused');
-    const { patch, allowed = true, ...rest } = await answer(request);
-    const change = patch === undefined ? {} : { patchType: 'JSONPatch', patch: btoa(JSON.stringify(patch)) };
-    return Response.json({ ...review, response: { uid: request.uid, allowed, ...rest, ...change } });
-  });
-});
-afterEach(() => vi.restoreAllMocks());
-
-async function configure(
-  api: TestApi,
-  type: 'mutating' | 'validating',
-  name: string,
-  more: Partial<MutatingWebhook> = {},
-  resources = ['pods'],
-): Promise<void> {
-  const webhook: MutatingWebhook = {
-    name: `${name}.example.com`,
-    clientConfig: { url: `https://${name}.example.com/judge` },
-    rules: [{ operations: ['CREATE'], apiGroups: ['*'], apiVersions: ['*'], resources }],
-    sideEffects: 'None',
-    admissionReviewVersions: ['v1'],
-    ...more,
-  };
-  const body = { metadata: { name }, webhooks: [webhook] };
-  await api.json('POST', `${CONFIGURATIONS}/${type}webhookconfigurations`, { body });
-}
+const { hooks, asked } = playWebhooks();
 
 const template = {
   metadata: { labels: { app: 'web' } },

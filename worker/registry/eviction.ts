@@ -7,7 +7,7 @@
 import { PODS, type Pod } from '../../shared/api/core.ts';
 import type { DeleteOptions, KubeObject } from '../../shared/api/meta.ts';
 import { type Eviction, POD_DISRUPTION_BUDGETS, type PodDisruptionBudget } from '../../shared/api/policy.ts';
-import { forbidden, notFound, StatusError } from '../../shared/errors.ts';
+import { forbidden, internalError, notFound, StatusError } from '../../shared/errors.ts';
 import { isReady, isTerminal, isTerminating } from '../../shared/pods.ts';
 import { matchesLabelSelector, requirementsOf } from '../../shared/selectors.ts';
 import { formatTime } from '../../shared/time.ts';
@@ -35,6 +35,9 @@ export function evict(asking: Session, namespace: string, name: string, given: E
   if (definition === undefined) throw new Error('pods are not served');
   const options = admitted(asking, definition, namespace, name, given).deleteOptions ?? {};
   validateDeleteOptions(options);
+  if (options.dryRun?.length && !asking.dryRun) {
+    throw internalError('webhooks that make an eviction a dry run are not supported by Longshore');
+  }
   const session = itself(asking);
   const { objects } = session;
   const pod = objects.get(PODS, namespace, name);

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { PODS, type Pod, SERVICE_ACCOUNTS } from '../../../shared/api/core.ts';
 import type { Draft } from '../../../shared/api/meta.ts';
+import { bind } from '../../../worker/registry/binding.ts';
 import { create } from '../../../worker/registry/create.ts';
+import { evict } from '../../../worker/registry/eviction.ts';
 import { update } from '../../../worker/registry/update.ts';
 import type { UserInfo } from '../../../worker/users.ts';
 import { testCluster } from '../../support/cluster.ts';
@@ -231,5 +233,40 @@ describe('a minion', () => {
     expect(change('mine', {})).toBe(false);
     expect(() => change('theirs', {})).toThrow('can only update status for pods with spec.nodeName set to itself');
     expect(() => change('mine', { app: 'drawn-here' })).toThrow('cannot update labels through pod status');
+  });
+
+  test('evicts its own pods only, and binds none', () => {
+    const cluster = testCluster();
+    cluster.do((objects) => objects.create(PODS, pod('mine', { nodeName: 'm1' })));
+    cluster.do((objects) => objects.create(PODS, pod('theirs', { nodeName: 'm2' })));
+    cluster.do((objects) => objects.create(PODS, pod('waiting')));
+    const evicts = (name: string) => () => cluster.as(MINION, (session) => evict(session, 'default', name, {}));
+    expect(evicts('theirs')).toThrow(
+      'pods "theirs" is forbidden: node m1 can only evict pods with spec.nodeName set to itself',
+    );
+    expect(evicts('nobody')).toThrow('pods "nobody" not found');
+    evicts('mine')();
+    expect(cluster.stored<Pod>('pods', 'default', 'mine')?.metadata.deletionTimestamp).toBeDefined();
+    const binding = {
+      apiVersion: 'v1',
+      kind: 'Binding',
+      metadata: { name: 'waiting' },
+      target: { kind: 'Node', name: 'm1' },
+    };
+    expect(() => cluster.as(MINION, (session) => bind(session, 'default', 'waiting', binding).text)).toThrow(
+      `unexpected pod subresource "binding", only 'status' and 'eviction' are allowed`,
+    );
+  });
+
+  test('keeps its own lease', () => {
+    const cluster = testCluster();
+    const makes = (namespace: string, name: string) => () => {
+      const draft = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name, namespace }, spec: {} };
+      const leases = cluster.definition('leases.coordination.k8s.io');
+      return cluster.as(MINION, (session) => create(session, leases, namespace, draft).text);
+    };
+    expect(makes('default', 'm1')).toThrow('can only access leases in the "kube-node-lease" system namespace');
+    expect(makes('kube-node-lease', 'm2')).toThrow('can only access node lease with the same name');
+    makes('kube-node-lease', 'm1')();
   });
 });
