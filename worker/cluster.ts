@@ -18,6 +18,7 @@ import { trustOf } from './http/authentication.ts';
 import type { BackupParts } from './http/backups.ts';
 import { bootstrapUser } from './http/bootstrap-tokens.ts';
 import { answerClusterRequest, type ClusterParts } from './http/cluster-routes.ts';
+import { connect } from './http/connect.ts';
 import { GroupCommit } from './http/group-commit.ts';
 import { impersonate } from './http/impersonation.ts';
 import { assetDescriptions } from './http/openapi-descriptions.ts';
@@ -36,6 +37,7 @@ import { postToWebhook, type WebhookTransportParts } from './links/webhook-trans
 import {
   CLUSTER_HEADER,
   type ClusterRpc,
+  type Connected,
   type HookDelivery,
   type Impersonation,
   type Outcome,
@@ -136,11 +138,12 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
 
   async locatePod(
     user: UserInfo,
-    asked: { namespace: string; name: string; subresource: string; verb: string; container?: string },
-  ): Promise<Outcome<PodLocation>> {
-    const { plane } = this.#compose();
-    return outcomeOf(() => {
-      const { namespace, name, subresource, verb } = asked;
+    asked: Parameters<ClusterRpc['locatePod']>[1],
+  ): Promise<Outcome<Connected<PodLocation>>> {
+    const parts = this.#compose();
+    const { plane } = parts;
+    return outcomeOf(async () => {
+      const { namespace, name, subresource, verb, options } = asked;
       const attributes = {
         user,
         verb,
@@ -153,19 +156,25 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
         path: '',
       };
       requireRight(attributes, plane.store);
-      return plane.registry.asSystem((objects) => locatePod(objects, asked));
+      if (options === undefined || subresource === 'log') {
+        return plane.registry.asSystem((objects) => locatePod(objects, asked));
+      }
+      return connect(parts, user, { resource: 'pods', subresource, namespace, name, options }, (objects, admitted) =>
+        locatePod(objects, { ...asked, container: String(admitted.container ?? '') }),
+      );
     });
   }
 
   async locateProxy(
     user: UserInfo,
-    asked: { resource: string; namespace: string; name: string; verb: string },
-  ): Promise<Outcome<ProxyLocation>> {
-    const { plane } = this.#compose();
-    return outcomeOf(() => {
+    asked: Parameters<ClusterRpc['locateProxy']>[1],
+  ): Promise<Outcome<Connected<ProxyLocation>>> {
+    const parts = this.#compose();
+    const { plane } = parts;
+    return outcomeOf(async () => {
       const attributes = { ...asked, user, isResource: true, group: '', subresource: 'proxy', path: '' };
       requireRight(attributes, plane.store);
-      return plane.registry.asSystem((objects) => locateProxy(objects, asked));
+      return connect(parts, user, { ...asked, subresource: 'proxy' }, (objects) => locateProxy(objects, asked));
     });
   }
 
@@ -417,9 +426,9 @@ function anyOf<T>(items: Iterable<T>, matches: (item: T) => boolean): T | undefi
 const earliest = (a: number | undefined, b: number | undefined): number | undefined =>
   a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 
-function outcomeOf<T>(body: () => T): Outcome<T> {
+async function outcomeOf<T>(body: () => T | Promise<T>): Promise<Outcome<T>> {
   try {
-    return { ok: true, value: body() };
+    return { ok: true, value: await body() };
   } catch (error) {
     if (error instanceof StatusError) return { ok: false, status: error.status };
     throw error;

@@ -17,6 +17,22 @@ export const ANNOTATIONS_HEADER = 'x-longshore-audit';
 
 export type Outcome<T> = { ok: true; value: T } | { ok: false; status: Status };
 
+/** What is asked for with a CONNECT, as fields of PodExecOptions and its like. */
+export type ConnectOptions = Record<string, string | boolean | string[] | number[]>;
+
+/** With the options where a webhook has changed them. */
+export type Connected<T> = T & { options?: ConnectOptions };
+
+/** Who opens a stream to a pod, or a proxied connection. */
+export interface Connect {
+  resource: 'pods' | 'services' | 'nodes';
+  subresource: 'exec' | 'attach' | 'portforward' | 'proxy';
+  namespace: string;
+  /** As the path has it: with scheme and port, where it is a proxy's. */
+  name: string;
+  options: ConnectOptions;
+}
+
 /** Where a pod's streams go, after authorization of `pods/SUBRESOURCE`. */
 export interface PodLocation {
   node: string;
@@ -73,14 +89,22 @@ export interface ClusterRpc {
   bootstrapUser(token: string): Promise<UserInfo | undefined>;
   /** The user to go on as, when the caller may act as it. */
   impersonate(user: UserInfo, asked: Impersonation): Promise<Outcome<UserInfo>>;
+  /** `options` of what connects (all but `log`): admitted first. */
   locatePod(
     user: UserInfo,
-    asked: { namespace: string; name: string; subresource: string; verb: string; container?: string },
-  ): Promise<Outcome<PodLocation>>;
+    asked: {
+      namespace: string;
+      name: string;
+      subresource: 'log' | Connect['subresource'];
+      verb: string;
+      container?: string;
+      options?: ConnectOptions | undefined;
+    },
+  ): Promise<Outcome<Connected<PodLocation>>>;
   locateProxy(
     user: UserInfo,
-    asked: { resource: string; namespace: string; name: string; verb: string },
-  ): Promise<Outcome<ProxyLocation>>;
+    asked: Pick<Connect, 'resource' | 'namespace' | 'name' | 'options'> & { verb: string },
+  ): Promise<Outcome<Connected<ProxyLocation>>>;
   locateUsage(
     user: UserInfo,
     asked: {

@@ -12,7 +12,6 @@ import { compilePolicy } from '../registry/rbac/policy.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Session } from '../registry/session.ts';
 import { applyStrategicMergePatch } from '../registry/strategic-merge-patch.ts';
-import { WebhookJournal, WebhooksNeeded } from '../registry/webhook-journal.ts';
 import type { Catalog, ServedResource } from '../resources/catalog.ts';
 import { decodeBody, type ExpectedKind, mediaTypeOf } from '../resources/decode.ts';
 import type { JsonObject } from '../resources/definition.ts';
@@ -22,6 +21,7 @@ import type { Schema } from '../resources/schemas.ts';
 import { isPackedType } from '../resources/yaml-body.ts';
 import type { Synchronous } from '../store/store.ts';
 import type { UserInfo } from '../users.ts';
+import { transactAsking } from './asking.ts';
 import type { TokenTrust } from './authentication.ts';
 import { attributesOf, authorize, forbiddenError } from './authorization.ts';
 import { readBody } from './body.ts';
@@ -30,7 +30,6 @@ import type { ReadParts } from './lists.ts';
 import { type AnswerForm, negotiate, protobufWish } from './negotiation.ts';
 import { type APPLY, type PatchType, parsePatch } from './patch-body.ts';
 import type { RequestInfo } from './request-info.ts';
-import { askWebhooks } from './webhook-calls.ts';
 import type { FieldValidation, WriteOptions } from './write-options.ts';
 
 export interface RestParts extends TokenTrust {
@@ -111,9 +110,6 @@ export function report(
 export const storedForm = (served: ServedResource, object: JsonObject): KubeObject =>
   (served.convert === undefined ? object : served.convert.toStored(object)) as unknown as KubeObject;
 
-/** How often a transaction may find that what webhooks judged is no longer so, besides once for each answer that it needs. */
-const MAX_ROUNDS = 100;
-
 /**
  * One transaction as the caller; a dry run leaves nothing of it. Webhooks are asked between two tries of it, never inside.
  * @param body is run again after webhooks were asked: it must not change what it closes over (`fresh`).
@@ -130,19 +126,17 @@ export async function writing<T>(
     manager: options.fieldManager ?? '',
     dryRun: options.dryRun,
     warn: (text: string) => void warnings.push(text),
-    journal: new WebhookJournal(),
   };
-  for (let round = 0; round < MAX_ROUNDS; round++) {
-    try {
-      return parts.registry.transact(caller, body);
-    } catch (error) {
-      if (!(error instanceof WebhooksNeeded)) throw error;
-      warnings.length = known;
-      await askWebhooks(parts.webhooks, error.questions, caller.journal);
-    }
-  }
   const { served, info } = exchange;
-  throw conflict(served.identity, info.name, MODIFIED);
+  return transactAsking(
+    parts,
+    caller,
+    body,
+    () => {
+      warnings.length = known;
+    },
+    () => conflict(served.identity, info.name, MODIFIED),
+  );
 }
 
 /** For a body of `writing`, which a registry call uses up. */

@@ -12,20 +12,25 @@ import { HttpExchange } from '../links/http-exchange.ts';
 import { requestHeaders } from '../links/proxy-headers.ts';
 import { openStream, statusErrorOf, statusErrorOfEnd } from '../links/tunnel.ts';
 import type { UserInfo } from '../users.ts';
+import { proxyOptions } from './connect-options.ts';
 import type { RequestInfo } from './request-info.ts';
 import { isUpgrade } from './streams/upgrade.ts';
 
-const RESOURCES = new Set(['pods', 'services', 'nodes']);
+const RESOURCES = ['pods', 'services', 'nodes'] as const;
+type Proxied = (typeof RESOURCES)[number];
 
-export const isProxy = (info: RequestInfo): boolean =>
-  info.group === '' && info.isResource && info.subresource === 'proxy' && RESOURCES.has(info.resource);
+export const isProxy = (info: RequestInfo): info is RequestInfo & { resource: Proxied } =>
+  info.group === '' &&
+  info.isResource &&
+  info.subresource === 'proxy' &&
+  (RESOURCES as readonly string[]).includes(info.resource);
 
 /** @param path below the cluster's base path. @throws StatusError before the answer has begun */
 export async function handleProxy(
   request: Request,
   env: Env,
   target: { cluster: string; basePath: string; path: string; query: string },
-  info: RequestInfo,
+  info: RequestInfo & { resource: Proxied },
   user: UserInfo,
 ): Promise<Response> {
   const { resource, namespace, name, verb } = info;
@@ -35,10 +40,11 @@ export async function handleProxy(
     // Kubernetes: relative links on the page need the slash.
     return new Response(null, { status: 301, headers: { Location: `${target.basePath}${target.path}/${query}` } });
   }
-  const asked = { resource, namespace, name, verb };
+  const asked = { resource, namespace, name, verb, options: proxyOptions(info) };
   const outcome = await env.CLUSTER.get(env.CLUSTER.idFromName(target.cluster)).locateProxy(user, asked);
   if (!outcome.ok) throw statusErrorOf(outcome.status);
-  const { endpoints, tls } = outcome.value;
+  const { endpoints, tls, options } = outcome.value;
+  const below = options === undefined ? rest : encodeURI(String(options.path ?? ''));
   const endpoint = endpoints[Math.floor(Math.random() * endpoints.length)];
   if (endpoint === undefined) throw serviceUnavailable(`no endpoints available for ${resource} ${name}`);
   const { node, address, port } = endpoint;
@@ -51,7 +57,7 @@ export async function handleProxy(
     address,
     port,
     method: request.method,
-    path: `${rest === '' ? '/' : rest}${query}`,
+    path: `${below === '' ? '/' : below}${query}`,
     headers: headersFor(request),
     body: request.body !== null && !isSocket,
     ...(isSocket ? { upgrade: 'websocket' as const } : {}),

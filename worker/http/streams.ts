@@ -10,6 +10,7 @@ import { nodeOf } from '../links/minions.ts';
 import { connectMinion, requireConnected, statusErrorOf, type TunnelTarget } from '../links/tunnel.ts';
 import type { PodLocation } from '../rpc.ts';
 import type { UserInfo } from '../users.ts';
+import { queryOf, streamOptions } from './connect-options.ts';
 import type { RequestInfo } from './request-info.ts';
 import { emptyLog, logs } from './streams/logs.ts';
 import { parseLogOptions, parseTerminalOptions } from './streams/options.ts';
@@ -40,11 +41,13 @@ export async function handleStream(
   const { namespace, name, subresource, verb, query } = info;
   if (!isStreamSubresource(subresource)) throw new Error(`${subresource} is no stream`);
   const container = query.get('container') ?? undefined;
-  const asked = { namespace, name, subresource, verb, ...(container ? { container } : {}) };
+  const options = streamOptions(info);
+  const asked = { namespace, name, subresource, verb, options, ...(container ? { container } : {}) };
   const outcome = await env.CLUSTER.get(env.CLUSTER.idFromName(cluster)).locatePod(user, asked);
   if (!outcome.ok) throw statusErrorOf(outcome.status);
-  const location = outcome.value;
-  return ANSWERS[subresource]({ request, env, info, target: { cluster, node: location.node }, location });
+  const { options: changed, ...location } = outcome.value;
+  const admitted = changed === undefined ? info : { ...info, query: queryOf(subresource, changed) };
+  return ANSWERS[subresource]({ request, env, info: admitted, target: { cluster, node: location.node }, location });
 }
 
 const ANSWERS: Record<StreamSubresource, (found: Found) => Promise<Response>> = {

@@ -1,0 +1,33 @@
+/**
+ * A CONNECT in the Cluster object, once it is authorized: who opens a stream to a pod, or a proxied connection, is admitted
+ * before anybody looks where that leads. What is carried over it never comes here.
+ * Source: apiserver, pkg/endpoints/handlers/rest.go, ConnectResource
+ */
+import { conflict, MODIFIED } from '../../shared/errors.ts';
+import { admitConnect } from '../registry/connect.ts';
+import type { Objects } from '../registry/objects.ts';
+import type { Connect, Connected, ConnectOptions } from '../rpc.ts';
+import type { Synchronous } from '../store/store.ts';
+import type { UserInfo } from '../users.ts';
+import { type AskingParts, transactAsking } from './asking.ts';
+
+/** @returns where it leads, and the options where a webhook has changed them. @throws StatusError */
+export function connect<T extends object>(
+  parts: AskingParts,
+  user: UserInfo,
+  asked: Connect,
+  locate: (objects: Objects, options: ConnectOptions) => Synchronous<T>,
+): Promise<Connected<T>> {
+  return transactAsking(
+    parts,
+    { user },
+    (session) => {
+      const options = admitConnect(session, asked);
+      const isChanged = JSON.stringify(options) !== JSON.stringify(asked.options);
+      const location = locate(session.objects, options) as T;
+      return (isChanged ? { ...location, options } : location) as Synchronous<Connected<T>>;
+    },
+    () => undefined,
+    () => conflict({ group: '', resource: asked.resource }, asked.name, MODIFIED),
+  );
+}
