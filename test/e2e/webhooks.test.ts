@@ -1,13 +1,18 @@
 /**
  * Admission webhooks with real certificates: workerd asks a minion, which makes the HTTPS call: to a Service's endpoint, and
- * to a URL with a caBundle. Nobody whose certificate is another's is told anything.
+ * to a URL with a caBundle. Nobody whose certificate is another's is told anything. And what real kubectl says of a webhook
+ * that guards more than objects: exec, and scaling.
  */
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createAuthority, issueServerCertificate } from '../../agent/cli/control-plane/certificates.ts';
+import { BUSYBOX } from '../support/images.ts';
+import { findKubectls, Kubectl } from '../support/kubectl.ts';
 import { type Lab, startLab } from '../support/lab.ts';
 
+const REFUSED = 'not in this cluster';
+const VALIDATING_HOOKS = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations';
 const HOOKS = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
 const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps';
 
@@ -31,7 +36,9 @@ beforeAll(async () => {
     request.on('end', () => {
       const { request: review } = JSON.parse(Buffer.concat(pieces).toString()) as { request: { uid: string } };
       const patch = Buffer.from(JSON.stringify([{ op: 'add', path: '/data/seen', value: 'yes' }])).toString('base64');
-      const answer = { uid: review.uid, allowed: true, patchType: 'JSONPatch', patch };
+      const answer = request.url?.startsWith('/deny')
+        ? { uid: review.uid, allowed: false, status: { message: REFUSED } }
+        : { uid: review.uid, allowed: true, patchType: 'JSONPatch', patch };
       response.setHeader('content-type', 'application/json');
       response.end(JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: answer }));
     });
@@ -109,4 +116,40 @@ describe('a webhook', () => {
     );
     expect(asked).toEqual([]);
   });
+});
+
+test('kubectl says who denied an exec and a scaling, and does both without', async () => {
+  const binary = findKubectls().at(-1);
+  if (binary === undefined) throw new Error('no kubectl of 1.31 or later on this machine');
+  const kubectl = new Kubectl(binary, lab.kubeconfig);
+  await kubectl.run(['create', 'deployment', 'web', `--image=${BUSYBOX}`, '--', 'sleep', '3600']);
+  await kubectl.run(['wait', '--for=condition=Available', 'deployment/web', '--timeout=40s']);
+  const exec = ['exec', 'deploy/web', '--', 'echo', 'inside'];
+  expect(await kubectl.run(exec)).toBe('inside\n');
+  const { port } = server.address() as AddressInfo;
+  const deny = (name: string, operation: string, apiGroup: string, resource: string) => ({
+    name: `${name}.example.com`,
+    clientConfig: { url: `https://${address}:${port}/deny`, caBundle: caOf(authority) },
+    rules: [{ operations: [operation], apiGroups: [apiGroup], apiVersions: ['v1'], resources: [resource] }],
+    sideEffects: 'None',
+    admissionReviewVersions: ['v1'],
+  });
+  await made('POST', VALIDATING_HOOKS, {
+    metadata: { name: 'guards' },
+    webhooks: [
+      deny('deny-exec', 'CONNECT', '', 'pods/exec'),
+      deny('deny-scale', 'UPDATE', 'apps', 'deployments/scale'),
+    ],
+  });
+  const refused = await kubectl.try(exec);
+  expect(refused.stderr).toContain(`admission webhook "deny-exec.example.com" denied the request: ${REFUSED}`);
+  expect(refused).toMatchObject({ code: 1, stdout: '' });
+  const scaled = await kubectl.try(['scale', 'deployment', 'web', '--replicas=2']);
+  expect(scaled.code).toBe(1);
+  expect(scaled.stderr).toBe(
+    `Error from server: admission webhook "deny-scale.example.com" denied the request: ${REFUSED}\n`,
+  );
+  await kubectl.run(['delete', 'validatingwebhookconfiguration', 'guards']);
+  expect(await kubectl.run(exec)).toBe('inside\n');
+  expect(await kubectl.run(['scale', 'deployment', 'web', '--replicas=2'])).toBe('deployment.apps/web scaled\n');
 });
