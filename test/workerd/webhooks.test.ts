@@ -303,6 +303,28 @@ describe('a mutating webhook', () => {
     );
   });
 
+  test('changes what an update makes of an object, and what one of its status says', async () => {
+    const api = fresh();
+    await configure(
+      api,
+      'mutating',
+      webhook('mark', { rules: [rule(['UPDATE'], ['configmaps', 'namespaces/status'])] }),
+    );
+    hooks.set('mark.example.com', ({ subResource }) => ({
+      patch: [
+        subResource === 'status'
+          ? { op: 'add', path: '/status/conditions', value: [{ type: 'Seen', status: 'True' }] }
+          : { op: 'add', path: '/data/added', value: 'yes' },
+      ],
+    }));
+    await api.json('POST', CONFIG_MAPS, { body: configMap('a', { own: '1' }) });
+    const put = await api.json<ConfigMap>('PUT', `${CONFIG_MAPS}/a`, { body: configMap('a', { own: '2' }) });
+    expect(put.data).toEqual({ own: '2', added: 'yes' });
+    const path = '/api/v1/namespaces/default/status';
+    const status = await api.json('PATCH', path, { body: { status: { phase: 'Active' } }, headers: MERGE });
+    expect(status).toMatchObject({ status: { phase: 'Active', conditions: [{ type: 'Seen' }] } });
+  });
+
   test('changes pods before they get their defaults', async () => {
     const api = fresh();
     await configure(api, 'mutating', webhook('sidecar', { rules: [rule(['CREATE'], ['pods'])] }));

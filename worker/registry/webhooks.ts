@@ -94,7 +94,8 @@ function patchedAsShown(
 
 function patched(draft: KubeObject, patch: unknown): JsonObject {
   try {
-    return applyJsonPatch(draft as unknown as JsonObject, patch);
+    // As it was sent: an update leaves members without a value, which are no JSON.
+    return applyJsonPatch(JSON.parse(JSON.stringify(draft)) as JsonObject, patch);
   } catch (error) {
     if (error instanceof StatusError) throw internalError(error.message);
     throw error;
