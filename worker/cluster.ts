@@ -248,6 +248,10 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
       },
     };
     const log = (entry: Record<string, unknown>) => console.log(JSON.stringify({ cluster: name, ...entry }));
+    const asking: NonNullable<Parameters<typeof createControlPlane>[0]['webhooks']> = {
+      ask: (questions, journal) => askWebhooks(webhooks, questions, journal),
+      follow: (step) => void step.then(() => this.#endTurn()),
+    };
     const sql = gatedSql(objectSql(ctx.storage));
     const plane = createControlPlane({
       sql,
@@ -264,10 +268,7 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
       },
       liveness,
       log,
-      webhooks: {
-        ask: (questions, journal) => askWebhooks(webhooks, questions, journal),
-        follow: (step) => void step.then(() => this.#endTurn()),
-      },
+      webhooks: asking,
     });
     const { registry, store, catalog } = plane;
     const rounds = createNodeRounds(liveness, {
@@ -277,7 +278,8 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     const minions = new Minions({
       sockets: ctx,
       reader: store,
-      transact: (body) => registry.asSystem((objects) => body(objects), 'kubelet'),
+      transact: (body, more) => registry.asSystem((objects) => body(objects), 'kubelet', more),
+      webhooks: { ...asking, exist: () => registry.hasWebhooks },
       nodes: createNodeLife(
         (queue, key, dueMs) => registry.asSystem((_, transaction) => transaction.enqueue(queue, key, dueMs)),
         (item) => store.finishWork(item),

@@ -5,6 +5,7 @@
 import { apiVersionOf, type KubeObject } from '../../shared/api/meta.ts';
 import { conflict, MODIFIED, notAcceptable, notFound, StatusError } from '../../shared/errors.ts';
 import type { WebhookClient } from '../links/webhook-call.ts';
+import { transactAsking } from '../registry/asking.ts';
 import { type Current, readCurrent } from '../registry/commit.ts';
 import { copyJson } from '../registry/json.ts';
 import { applyJsonPatch, applyMergePatch } from '../registry/json-patch.ts';
@@ -21,7 +22,6 @@ import type { Schema } from '../resources/schemas.ts';
 import { isPackedType } from '../resources/yaml-body.ts';
 import type { Synchronous } from '../store/store.ts';
 import type { UserInfo } from '../users.ts';
-import { transactAsking } from './asking.ts';
 import type { TokenTrust } from './authentication.ts';
 import { attributesOf, authorize, forbiddenError } from './authorization.ts';
 import { readBody } from './body.ts';
@@ -30,6 +30,7 @@ import type { ReadParts } from './lists.ts';
 import { type AnswerForm, negotiate, protobufWish } from './negotiation.ts';
 import { type APPLY, type PatchType, parsePatch } from './patch-body.ts';
 import type { RequestInfo } from './request-info.ts';
+import { askWebhooks } from './webhook-calls.ts';
 import type { FieldValidation, WriteOptions } from './write-options.ts';
 
 export interface RestParts extends TokenTrust {
@@ -129,12 +130,11 @@ export async function writing<T>(
   };
   const { served, info } = exchange;
   return transactAsking(
-    parts,
-    caller,
-    body,
-    () => {
+    (journal) => {
       warnings.length = known;
+      return parts.registry.transact({ ...caller, journal }, body);
     },
+    (questions, journal) => askWebhooks(parts.webhooks, questions, journal),
     () => conflict(served.identity, info.name, MODIFIED),
   );
 }

@@ -4,7 +4,9 @@
  */
 import type { Welcome } from '../../shared/link/protocol.ts';
 import type { Objects } from '../registry/objects.ts';
+import type { Caller } from '../registry/registry.ts';
 import type { Reader, Synchronous } from '../store/store.ts';
+import type { JudgedParts } from './judged.ts';
 import type { NodeLife } from './node-life.ts';
 
 /** The part of DurableObjectState that the links use; tests give a fake. */
@@ -17,8 +19,9 @@ export interface MinionParts {
   sockets: LinkSockets;
   /** The store, for composing deltas from stored text. */
   reader: Reader;
-  /** One store transaction with typed objects. What it commits comes back through `publish`. */
-  transact<T>(body: (objects: Objects) => Synchronous<T>): T;
+  /** One store transaction with typed objects; within another one a savepoint. What it commits comes back through `publish`. */
+  transact<T>(body: (objects: Objects) => Synchronous<T>, more?: Pick<Caller, 'journal' | 'shownUser'>): T;
+  webhooks: JudgedParts;
   nodes: NodeLife;
   cluster: Welcome['cluster'];
   nowMs(): number;

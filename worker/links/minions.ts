@@ -3,6 +3,7 @@
  * outlive this instance is in their attachments. What a delta holds is in `deltas.ts`, what a hello and a report do to
  * objects in `registration.ts` and `reports.ts`; what becomes of a node whose minion went is `worker/controllers`' to say.
  */
+import type { Node } from '../../shared/api/core.ts';
 import type { Status } from '../../shared/api/meta.ts';
 import { badRequest, forbidden, StatusError } from '../../shared/errors.ts';
 import {
@@ -16,22 +17,23 @@ import {
   type UpMessage,
   type Welcome,
 } from '../../shared/link/protocol.ts';
-import type { Change } from '../store/store.ts';
+import type { Change, Synchronous } from '../store/store.ts';
 import type { UserInfo } from '../users.ts';
 import { bufferedBytes } from './client-socket.ts';
 import { type Delta, deltaMessages, isEmpty, ownChanges, PeerMemory, sharedChanges, snapshot } from './deltas.ts';
+import { answered, JudgedSteps } from './judged.ts';
 import type { MinionParts } from './minion-parts.ts';
+import { NODE_GROUP, NODE_USER, userOf } from './minion-user.ts';
 import { RecentChanges } from './recent-changes.ts';
 import { registerNode } from './registration.ts';
 import { type Outcome, ReportTurn } from './report-turn.ts';
+import { type Applied, applyReport } from './reports.ts';
 import { MalformedMessage, parseUpMessage } from './up-messages.ts';
 
 /** The tag of every minion's control socket. */
 export const MINION_TAG = 'minion';
 const nodeTag = (node: string) => `n:${node}`;
 
-const NODE_USER = 'system:node:';
-const NODE_GROUP = 'system:nodes';
 /** In the token's UserInfo.extra: the machine that it was given to. */
 const MACHINE_EXTRA = 'longshore.dev/machine-id';
 
@@ -61,8 +63,11 @@ export class Minions {
   /** When minions that are gone were last heard from; a memory that may be lost. */
   private readonly lastSeen = new Map<string, number>();
 
+  private readonly steps: JudgedSteps;
+
   constructor(parts: MinionParts) {
     this.parts = parts;
+    this.steps = new JudgedSteps(parts.webhooks);
     this.recent = new RecentChanges(parts.reader);
     this.reports = new ReportTurn(parts, this.echoes);
     parts.sockets.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
@@ -192,7 +197,34 @@ export class Minions {
       throw forbidden({ group: '', resource: 'nodes' }, node, 'the token was given to another machine');
     }
     save(socket, { ...link, phase: 'welcoming' });
-    const written = this.parts.transact((objects) => registerNode(objects, hello, this.parts.nodes));
+    const { transact, nodes } = this.parts;
+    this.steps.run<Node>(
+      node,
+      (journal) =>
+        transact((objects) => {
+          const written = transact(
+            (judged) => answered(journal, () => registerNode(judged, hello, nodes)) as Synchronous<Node>,
+            { journal, shownUser: userOf(node) },
+          );
+          // What follows from its return is the cluster's own doing.
+          nodes.returned(objects, written);
+          return written as Synchronous<Node>;
+        }),
+      {
+        done: (written) => this.welcome(socket, hello, written),
+        failed: (error) => this.failed(socket, attachmentOf(socket) ?? link, error),
+      },
+    );
+  }
+
+  private welcome(socket: WebSocket, hello: Hello, written: Node): void {
+    const { node } = hello;
+    const link = attachmentOf(socket);
+    if (link === undefined || link.phase === 'left' || socket.readyState !== WebSocket.OPEN) {
+      // It left while its hello was judged.
+      if (this.joined(node).length === 0) this.parts.transact((objects) => this.parts.nodes.socketLost(objects, node));
+      return;
+    }
     for (const old of this.joined(node)) if (old !== socket) this.leave(old, CLOSE.replaced, 'connected anew');
     this.lastSeen.delete(node);
     const { reader, cluster } = this.parts;
@@ -219,12 +251,41 @@ export class Minions {
     return [ownChanges(reader, node, changes), sharedChanges(changes)];
   }
 
-  private report(socket: WebSocket, link: Attachment, report: Report): Promise<void> {
-    return this.reports.take(link.node, report, (outcome: Outcome) => {
-      if ('error' in outcome) return this.failed(socket, link, outcome.error);
+  private report(socket: WebSocket, link: Attachment, report: Report): Promise<void> | undefined {
+    const { node } = link;
+    const told = (outcome: Outcome): void => {
+      if ('error' in outcome) {
+        this.failed(socket, attachmentOf(socket) ?? link, outcome.error);
+        return;
+      }
+      const { id } = report;
       const { refused } = outcome.applied;
-      send(socket, { type: 'reported', id: report.id, ...(refused.length > 0 ? { refused } : {}) } satisfies Reported);
-    });
+      send(socket, { type: 'reported', id, ...(refused.length > 0 ? { refused } : {}) } satisfies Reported);
+    };
+    if (!this.steps.mayWait(node)) return this.reports.take(node, report, told);
+    // What webhooks may have to judge goes by itself, behind what came before it.
+    this.reports.flush();
+    this.steps.run<Applied>(
+      node,
+      (journal) =>
+        this.parts.transact(
+          (objects) => {
+            const applied = answered(journal, () => applyReport(objects, node, report));
+            for (const revision of applied.echoes) this.echoes.add(revision);
+            return applied as Synchronous<Applied>;
+          },
+          { journal, shownUser: userOf(node) },
+        ),
+      {
+        done: (applied) => {
+          // Published by now, or dropped when nothing listens.
+          for (const revision of applied.echoes) this.echoes.delete(revision);
+          told({ applied });
+        },
+        failed: (error) => told({ error }),
+      },
+    );
+    return undefined;
   }
 
   private goodbye(socket: WebSocket, link: Attachment, reason: string): void {

@@ -18,7 +18,7 @@ const RESTRICTED_LABEL = /^(?:[^/]+\.)?node-restriction\.kubernetes\.io\//;
 const OWN_ANNOTATIONS: readonly string[] = Object.values(FLANNEL_ANNOTATIONS);
 
 /** @throws StatusError when the name is another machine's, a label is not the minion's to set, or no subnet is left. */
-export function registerNode(objects: Objects, hello: Hello, life: NodeLife): Node {
+export function registerNode(objects: Objects, hello: Hello, life: Pick<NodeLife, 'allocatePodCIDR'>): Node {
   const { node: name, registration } = hello;
   const current = objects.get(NODES, '', name);
   const owner = current?.status?.nodeInfo?.machineID;
@@ -34,9 +34,7 @@ export function registerNode(objects: Objects, hello: Hello, life: NodeLife): No
   const annotations = annotationsOf(name, registration.annotations);
   const node = current === undefined ? create() : adopt(current);
   node.status = mergeNodeStatus(node.status, withMachine(registration.status, hello.machineId), objects.nowMs);
-  const written = objects.updateStatus(NODES, node);
-  life.returned(objects, written);
-  return written;
+  return objects.updateStatus(NODES, node);
 
   function create(): Node {
     const podCIDR = life.allocatePodCIDR(objects);

@@ -5,7 +5,9 @@
  */
 import type { Report } from '../../shared/link/protocol.ts';
 import type { Objects } from '../registry/objects.ts';
+import type { Caller } from '../registry/registry.ts';
 import type { Synchronous } from '../store/store.ts';
+import { userOf } from './minion-user.ts';
 import { type Applied, applyReport } from './reports.ts';
 
 interface Told {
@@ -17,7 +19,7 @@ interface Told {
 
 /** Of what the links are given (`minion-parts.ts`). */
 interface ReportTurnParts {
-  transact<T>(body: (objects: Objects) => Synchronous<T>): T;
+  transact<T>(body: (objects: Objects) => Synchronous<T>, more?: Pick<Caller, 'shownUser'>): T;
   later(step: () => void): void;
 }
 
@@ -84,14 +86,17 @@ export class ReportTurn {
   #applied(all: readonly Told[]): Outcome[] {
     const written: number[] = [];
     const apply = ({ node, report }: Told): Outcome => ({
-      applied: this.#parts.transact((objects: Objects) => {
-        const applied = applyReport(objects, node, report);
-        for (const revision of applied.echoes) {
-          written.push(revision);
-          this.#echoes.add(revision);
-        }
-        return applied;
-      }),
+      applied: this.#parts.transact(
+        (objects: Objects) => {
+          const applied = applyReport(objects, node, report);
+          for (const revision of applied.echoes) {
+            written.push(revision);
+            this.#echoes.add(revision);
+          }
+          return applied;
+        },
+        { shownUser: userOf(node) },
+      ),
     });
     try {
       return this.#parts.transact(() => all.map((told) => attempt(() => apply(told))));
