@@ -2,6 +2,7 @@
  * The control socket: says hello, takes deltas into the replica and acknowledges them, sends reports until they are
  * answered, says goodbye. The protocol is `shared/link/protocol.ts`; keeping the socket up is `kept-socket.ts`.
  */
+import { MIRROR_ANNOTATION } from '../../shared/api/longshore.ts';
 import type { Status } from '../../shared/api/meta.ts';
 import { StatusError } from '../../shared/errors.ts';
 import { type Delta, type DownMessage, type Hello, LINK_VERSION, type UpMessage } from '../../shared/link/protocol.ts';
@@ -29,6 +30,8 @@ export interface ControlParts {
 const WELCOME: Touched = { parts: new Set(['welcome']), services: new Set() };
 /** Changes that come together travel together. */
 const GATHER_MS = 5;
+/** Kubernetes: a kubelet looks every ten seconds which statuses the cluster has not got. */
+const AGAIN_MS = 10_000;
 
 export class Control {
   private readonly parts: ControlParts;
@@ -40,6 +43,7 @@ export class Control {
   /** Whole deltas, in order, that are about to be applied. */
   private gathered: Delta[][] = [];
   private flushDue = false;
+  private againDue = false;
 
   constructor(parts: ControlParts) {
     this.parts = parts;
@@ -121,7 +125,7 @@ export class Control {
         if (!message.more) this.gather();
         return;
       case 'reported':
-        reports.answered(message.id);
+        if (reports.answered(message.id, message.refused)) this.sayAgainLater();
         this.kept.answered();
         for (const { namespace = '', name = '', status } of message.refused ?? []) {
           log.warn({ namespace, name, code: status.code }, `a report was refused: ${status.message ?? ''}`);
@@ -149,6 +153,21 @@ export class Control {
     const touched = this.parts.replica.apply(this.epoch, deltas);
     this.send({ type: 'acknowledge', epoch: this.epoch, revision: last.revision });
     if (touched.parts.size > 0) this.parts.onTouched(touched);
+  }
+
+  private sayAgainLater(): void {
+    if (this.againDue) return;
+    this.againDue = true;
+    this.parts.timers.after(AGAIN_MS, () => {
+      this.againDue = false;
+      const uids = new Set<string | undefined>();
+      for (const { metadata } of this.parts.replica.pods()) {
+        // A static pod is known to the cluster by its mirror, which names it.
+        uids.add(metadata.uid).add(metadata.annotations?.[MIRROR_ANNOTATION]);
+      }
+      this.parts.reports.sayAgain((uid) => uids.has(uid));
+      this.wake();
+    });
   }
 
   private refused(status: Status): void {

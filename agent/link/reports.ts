@@ -1,11 +1,12 @@
 /**
  * What waits to be reported, as plain data: the last status of each pod, events up to a limit, what changed about the node,
  * the set of static pods. One batch is under way at a time, so that many changes become one message; what was not answered
- * goes again, unless something newer took its place. Sending is `control.ts`.
+ * goes again, unless something newer took its place. So does, after a while, what the cluster's webhooks and policies denied,
+ * but for events: a kubelet does the same. Sending is `control.ts`.
  */
 import type { Event, Pod, PodStatus } from '../../shared/api/core.ts';
 import type { Draft } from '../../shared/api/meta.ts';
-import type { PodReport, Report } from '../../shared/link/protocol.ts';
+import type { PodReport, Report, Reported } from '../../shared/link/protocol.ts';
 
 /** The oldest go first when a minion is cut off for long: statuses matter more. */
 export const MAX_EVENTS = 500;
@@ -13,6 +14,12 @@ const MAX_PODS_IN_BATCH = 200;
 const MAX_EVENTS_IN_BATCH = 100;
 
 type NodeReport = NonNullable<Report['node']>;
+type Refusals = NonNullable<Reported['refused']>;
+
+/** There is no such pod (any more), or it is another one: that stays so. */
+const FINAL_CODES = new Set([404, 409]);
+
+const nameOf = ({ namespace = '', name = '' }: { namespace?: string; name?: string }) => `${namespace}/${name}`;
 
 export class ReportBox {
   private nextId = 1;
@@ -22,8 +29,13 @@ export class ReportBox {
   private readonly events: Draft<Event>[] = [];
   private mirrors: Draft<Pod>[] | undefined;
   private underWay: Report | undefined;
+  /** What was denied, and of which nothing newer was said since. */
+  private readonly denied: { pods: Map<string, PodReport>; node?: NodeReport; mirrors?: Draft<Pod>[] } = {
+    pods: new Map(),
+  };
 
   podStatus(pod: { namespace: string; name: string; uid: string }, status: PodStatus, gone: boolean): void {
+    this.denied.pods.delete(pod.uid);
     this.pods.set(pod.uid, { ...pod, status, ...(gone ? { gone } : {}) });
   }
 
@@ -33,10 +45,12 @@ export class ReportBox {
   }
 
   nodeChanged(change: NodeReport): void {
-    this.node = merged(this.node, change);
+    this.node = merged(merged(this.denied.node, this.node ?? {}), change);
+    delete this.denied.node;
   }
 
   setMirrors(pods: readonly Draft<Pod>[]): void {
+    delete this.denied.mirrors;
     this.mirrors = [...pods];
   }
 
@@ -61,9 +75,32 @@ export class ReportBox {
     return this.underWay;
   }
 
-  /** The cluster has committed this batch. */
-  answered(id: number): void {
-    if (this.underWay?.id === id) this.underWay = undefined;
+  /** The cluster has committed this batch, but for these parts. @returns whether some are to be said again. */
+  answered(id: number, refused: Refusals = []): boolean {
+    const report = this.underWay;
+    if (report?.id !== id) return false;
+    this.underWay = undefined;
+    const names = new Set(refused.filter(({ status }) => !FINAL_CODES.has(status.code ?? 0)).map(nameOf));
+    if (names.size === 0) return false;
+    const { pods = [], node, mirrors } = report;
+    const denied = pods.filter((pod) => names.has(nameOf(pod)) && !this.pods.has(pod.uid));
+    for (const pod of denied) this.denied.pods.set(pod.uid, pod);
+    // A Node is in no namespace, and a report speaks of no other.
+    const ofNode = [...names].some((name) => name.startsWith('/'));
+    if (ofNode && node !== undefined) this.denied.node = merged(this.denied.node, node);
+    if (mirrors?.some(({ metadata }) => names.has(nameOf({ namespace: 'default', ...metadata })))) {
+      this.denied.mirrors = mirrors;
+    }
+    return denied.length > 0 || this.denied.node !== undefined || this.denied.mirrors !== undefined;
+  }
+
+  /** What was denied waits to be reported as before. @param isThere of a pod by its uid: of what is gone nothing is said. */
+  sayAgain(isThere: (uid: string) => boolean): void {
+    const { pods, node, mirrors } = this.denied;
+    for (const [uid, pod] of pods) if (isThere(uid)) this.pods.set(uid, pod);
+    pods.clear();
+    if (node !== undefined) this.nodeChanged({});
+    if (mirrors !== undefined) this.setMirrors(mirrors);
   }
 
   /** The socket went before the answer came: what is not outdated waits again. */

@@ -167,6 +167,31 @@ test('refused parts of a report are logged and not sent again', async () => {
   expect(log.lines).toContain('warn: a report was refused: gone');
 });
 
+test('a part that was denied is said again, until it is taken, the pod is gone, or there is something newer', async () => {
+  const { cluster, timers, status } = await welcomed();
+  const puts = ['a', 'b'].map((name) => ({
+    resource: 'pods' as const,
+    object: pod(name, { metadata: { uid: name } }),
+  }));
+  await cluster.socket.say(delta(5, [], { puts }));
+  for (const name of ['a', 'b', 'away']) status(name);
+  timers.advance(100);
+  const names = () => cluster.socket.heardOf('report').map((each) => each.pods?.map(({ name }) => name));
+  const denied = { apiVersion: 'v1', kind: 'Status', metadata: {}, status: 'Failure', code: 400 } as const;
+  const refused = ['a', 'b', 'away'].map((name) => ({ namespace: 'default', name, status: denied }));
+  await cluster.socket.say({ type: 'reported', id: 1, refused });
+  status('b');
+  timers.advance(100);
+  await cluster.socket.say({ type: 'reported', id: 2 });
+  timers.advance(9000);
+  expect(names()).toEqual([['a', 'b', 'away'], ['b']]);
+  timers.advance(1100);
+  expect(names()).toEqual([['a', 'b', 'away'], ['b'], ['a']]);
+  await cluster.socket.say({ type: 'reported', id: 3 });
+  timers.advance(12_000);
+  expect(names()).toHaveLength(3);
+});
+
 test('a refusal is told, and dialling goes on', async () => {
   const { cluster, timers, verdicts } = started();
   cluster.socket.open();

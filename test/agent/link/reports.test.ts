@@ -99,3 +99,39 @@ test('the oldest events go first when a minion is cut off for long', () => {
   for (let count = 0; count < MAX_EVENTS + 7; count++) box.event(event(`e${count}`));
   expect(box.take()?.events?.[0]?.reason).toBe('e7');
 });
+
+describe('what was denied', () => {
+  const denied = { apiVersion: 'v1', kind: 'Status', metadata: {}, status: 'Failure', code: 422 } as const;
+
+  test('of the node is said again with what is said later, which wins; of static pods as a whole', () => {
+    const box = new ReportBox();
+    box.nodeChanged({ labels: { a: 'old', b: 'old' } });
+    const mirror = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 's' }, spec: { containers: [] } };
+    box.setMirrors([mirror]);
+    const first = box.take();
+    const refused = [
+      { name: 'm1', status: denied },
+      { namespace: 'default', name: 's', status: denied },
+    ];
+    expect(box.answered(first?.id ?? 0, refused)).toBe(true);
+    expect(box.take()).toBeUndefined();
+    box.nodeChanged({ labels: { a: 'new' } });
+    expect(box.take()).toMatchObject({ node: { labels: { a: 'new', b: 'old' } } });
+    box.answered(2);
+    box.sayAgain(() => true);
+    expect(box.take()).toEqual({ type: 'report', id: 3, mirrors: [mirror] });
+  });
+
+  test('is not said again of what is not there any more, nor an event', () => {
+    const box = new ReportBox();
+    box.podStatus(pod('a'), phase('Running'), false);
+    const first = box.take();
+    const { namespace, name } = pod('a');
+    expect(box.answered(first?.id ?? 0, [{ namespace, name, status: { ...denied, code: 404 } }])).toBe(false);
+    box.event(event('first'));
+    const second = box.take();
+    expect(box.answered(second?.id ?? 0, [{ namespace, name, status: denied }])).toBe(false);
+    box.sayAgain(() => true);
+    expect(box.take()).toBeUndefined();
+  });
+});
