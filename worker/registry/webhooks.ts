@@ -126,7 +126,8 @@ function takePatched({ definition, subresource }: Admission, draft: KubeObject, 
     }
   }
   become(draft, next);
-  fillIn(definition, draft);
+  // The rest is as it is stored, and may be that very object.
+  if (subresource !== 'status') fillIn(definition, draft);
 }
 
 /** What is not stored has no defaults, and only its place is not the webhook's to change. */
