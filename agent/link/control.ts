@@ -30,8 +30,9 @@ export interface ControlParts {
 const WELCOME: Touched = { parts: new Set(['welcome']), services: new Set() };
 /** Changes that come together travel together. */
 const GATHER_MS = 5;
-/** Kubernetes: a kubelet looks every ten seconds which statuses the cluster has not got. */
+/** Kubernetes: a kubelet looks every ten seconds which statuses the cluster has not got. What is denied for good wakes it less often. */
 const AGAIN_MS = 10_000;
+const MOST_AGAIN_MS = 300_000;
 
 export class Control {
   private readonly parts: ControlParts;
@@ -44,6 +45,7 @@ export class Control {
   private gathered: Delta[][] = [];
   private flushDue = false;
   private againDue = false;
+  private againMs = AGAIN_MS;
 
   constructor(parts: ControlParts) {
     this.parts = parts;
@@ -126,6 +128,7 @@ export class Control {
         return;
       case 'reported':
         if (reports.answered(message.id, message.refused)) this.sayAgainLater();
+        else if (!this.againDue) this.againMs = AGAIN_MS;
         this.kept.answered();
         for (const { namespace = '', name = '', status } of message.refused ?? []) {
           log.warn({ namespace, name, code: status.code }, `a report was refused: ${status.message ?? ''}`);
@@ -158,8 +161,9 @@ export class Control {
   private sayAgainLater(): void {
     if (this.againDue) return;
     this.againDue = true;
-    this.parts.timers.after(AGAIN_MS, () => {
+    this.parts.timers.after(this.againMs, () => {
       this.againDue = false;
+      this.againMs = Math.min(2 * this.againMs, MOST_AGAIN_MS);
       const uids = new Set<string | undefined>();
       for (const { metadata } of this.parts.replica.pods()) {
         // A static pod is known to the cluster by its mirror, which names it.

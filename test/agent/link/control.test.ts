@@ -192,6 +192,27 @@ test('a part that was denied is said again, until it is taken, the pod is gone, 
   expect(names()).toHaveLength(3);
 });
 
+test('what stays denied is said ever later', async () => {
+  const { cluster, timers, status } = await welcomed();
+  await cluster.socket.say(
+    delta(5, [], { puts: [{ resource: 'pods', object: pod('a', { metadata: { uid: 'a' } }) }] }),
+  );
+  status('a');
+  timers.advance(100);
+  const denied = { apiVersion: 'v1', kind: 'Status', metadata: {}, status: 'Failure', code: 400 } as const;
+  const deny = (id: number) =>
+    cluster.socket.say({ type: 'reported', id, refused: [{ namespace: 'default', name: 'a', status: denied }] });
+  const count = () => cluster.socket.heardOf('report').length;
+  await deny(1);
+  timers.advance(10_100);
+  expect(count()).toBe(2);
+  await deny(2);
+  timers.advance(10_100);
+  expect(count()).toBe(2);
+  timers.advance(10_000);
+  expect(count()).toBe(3);
+});
+
 test('a refusal is told, and dialling goes on', async () => {
   const { cluster, timers, verdicts } = started();
   cluster.socket.open();
