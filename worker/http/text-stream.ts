@@ -3,6 +3,8 @@
  * comes late for buffers, because the heap's size does not show them: strings go through one buffer, and bytes are freed when sent.
  */
 const BUFFER_BYTES = 256 * 1024;
+/** A text so short needs no such buffer, which would be held as long as its list is on the way. */
+const SHORT_TEXT = 4 * 1024;
 
 /** Bytes are given away with their whole buffer. */
 export type StreamPart = string | Uint8Array;
@@ -20,14 +22,16 @@ export function streamOf(parts: Parts): ReadableStream<Uint8Array> {
 async function send(parts: Parts, writer: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
   const encoder = new TextEncoder();
   let buffer: Uint8Array | undefined;
-  for (let part = await parts.next(); part.done !== true; part = await parts.next()) {
-    if (typeof part.value !== 'string') {
-      await writer.write(part.value);
-      (part.value.buffer as ArrayBuffer).transfer(0);
+  for (let next = await parts.next(); next.done !== true; next = await parts.next()) {
+    const isShort = typeof next.value === 'string' && next.value.length <= SHORT_TEXT;
+    const part = isShort ? encoder.encode(next.value as string) : next.value;
+    if (typeof part !== 'string') {
+      if (part.byteLength > 0) await writer.write(part);
+      (part.buffer as ArrayBuffer).transfer(0);
       continue;
     }
     buffer ??= new Uint8Array(BUFFER_BYTES);
-    for (let rest = part.value; rest !== ''; ) {
+    for (let rest = part; rest !== ''; ) {
       const { read, written } = encoder.encodeInto(rest, buffer);
       // Workers: it has been taken when this resolves, and not before.
       await writer.write(buffer.subarray(0, written));
