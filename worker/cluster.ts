@@ -67,6 +67,8 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
   readonly #commits = new GroupCommit();
   /** When the alarm is set for, as far as this instance knows. */
   #alarmMs: number | null = null;
+  /** The alarm is being handled: that none is set means nothing then. */
+  #isRinging = false;
   /** How many transactions there had been when a turn last ended properly; none yet. */
   #endedAt = -1;
   /** The newest revision that this instance wrote. */
@@ -112,7 +114,9 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
 
   override async alarm(info?: AlarmInvocationInfo): Promise<void> {
     this.#alarmMs = null;
+    this.#isRinging = true;
     const parts = this.#compose();
+    this.#isRinging = false;
     const { plane, rounds } = parts;
     plane.drain();
     plane.registry.asSystem((objects, transaction) => rounds.alarm(objects, transaction, info?.scheduledTime));
@@ -296,7 +300,8 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
       later: (step) => void setTimeout(step, 0),
     });
     // Whoever is connected is watched over, even if the platform gave up on an alarm that failed too often.
-    if (this.#alarmMs === null && ctx.getWebSockets(MINION_TAG).length > 0) rounds.arriving(nowMs());
+    const isUnwatched = this.#alarmMs === null && !this.#isRinging;
+    if (isUnwatched && ctx.getWebSockets(MINION_TAG).length > 0) rounds.arriving(nowMs());
     const transport: WebhookTransportParts = {
       env,
       cluster: name,

@@ -183,6 +183,20 @@ test('a minion that falls silent meanwhile is found when its grace period is ove
   expect(await readiness(api)).toEqual(['m1 True', 'm2 True', 'm3 Unknown']);
 });
 
+test('a minion that falls silent while nobody asks anything is found by the alarm alone', async () => {
+  const api = new TestApi('silent-unasked');
+  const cluster = await SimulatedCluster.start(api);
+  simulated = cluster;
+  const minions = await join(api);
+  await passWithHeartbeats(cluster, minions, 2 * GRACE_MS);
+  await quiet(cluster);
+  for (let silentMs = 0; silentMs < 2 * GRACE_MS; silentMs += HEARTBEAT_MS) {
+    await minions.beat(cluster, 'm1', 'm2');
+    await cluster.pass(HEARTBEAT_MS);
+  }
+  expect(await readiness(api)).toEqual(['m1 True', 'm2 True', 'm3 Unknown']);
+});
+
 test('with no minion left there is no alarm either', async () => {
   const api = new TestApi('left');
   const cluster = await SimulatedCluster.start(api);
