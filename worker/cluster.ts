@@ -119,7 +119,10 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
     this.#isRinging = false;
     const { plane, rounds } = parts;
     plane.drain();
-    plane.registry.asSystem((objects, transaction) => rounds.alarm(objects, transaction, info?.scheduledTime));
+    const isRound = plane.registry.asSystem((objects, transaction) =>
+      rounds.alarm(objects, transaction, info?.scheduledTime),
+    );
+    if (isRound) parts.minions.callBack();
     await this.#endTurn();
   }
 

@@ -46,6 +46,8 @@ export class Control {
   private flushDue = false;
   private againDue = false;
   private againMs = AGAIN_MS;
+  /** Of the last message of a delta on this socket. */
+  private lastNumber = 0;
 
   constructor(parts: ControlParts) {
     this.parts = parts;
@@ -106,6 +108,7 @@ export class Control {
     this.socket = undefined;
     this.epoch = undefined;
     this.unfinished = [];
+    this.lastNumber = 0;
     this.parts.reports.giveBack();
     if (status !== undefined) this.parts.onHttpStatus(status);
   }
@@ -123,8 +126,12 @@ export class Control {
         this.wake();
         return;
       case 'delta':
-        this.unfinished.push(message);
-        if (!message.more) this.gather();
+        if (this.isNext(message)) this.collect(message);
+        return;
+      case 'recall':
+        if (this.welcomed && message.nodes.includes(this.parts.settings.nodeName)) {
+          this.kept.drop('the cluster was not heard to the end: dialling again');
+        }
         return;
       case 'reported':
         if (reports.answered(message.id, message.refused)) this.sayAgainLater();
@@ -139,6 +146,21 @@ export class Control {
         this.refused(message.status);
         return;
     }
+  }
+
+  /** What was lost before it comes with the next hello, and this with it. */
+  private isNext({ number = this.lastNumber + 1 }: Delta): boolean {
+    if (number !== this.lastNumber + 1) {
+      this.kept.drop(`delta ${number} came after ${this.lastNumber}: dialling again for what is missing`);
+      return false;
+    }
+    this.lastNumber = number;
+    return true;
+  }
+
+  private collect(message: Delta): void {
+    this.unfinished.push(message);
+    if (!message.more) this.gather();
   }
 
   /** Deltas that were read from the socket together are one transaction: the disk is waited for once. */

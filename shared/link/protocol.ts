@@ -5,7 +5,7 @@
  * Order: the minion sends `hello`; the cluster answers `welcome`, then one `delta` with `full` set (or, when the minion's
  * `epoch` and `revision` are still in history, the deltas since), then deltas as things change. The minion sends `report`s,
  * each answered by `reported` once it is committed; what was not answered is sent again after a reconnect.
- * Heartbeats are the text PING, answered by the platform's auto-response with PONG: they wake nothing.
+ * Heartbeats are the text PING, answered by the platform's auto-response with PONG (or a `recall`): they wake nothing.
  */
 import type { ConfigMap, Event, Node, NodeStatus, Pod, PodStatus, Secret, Service } from '../api/core.ts';
 import type { EndpointSlice } from '../api/discovery.ts';
@@ -115,6 +115,8 @@ export interface Delta {
   full?: boolean;
   puts: Put[];
   removals: Removal[];
+  /** Counts the messages of deltas on this socket, from 1: after a gap the minion dials anew. A cluster of before has none. */
+  number?: number;
   /** The next message continues this delta: nothing of it counts before its last part is there. */
   more?: boolean;
 }
@@ -132,7 +134,17 @@ export interface Refused {
   status: Status;
 }
 
-export type DownMessage = Welcome | Delta | Reported | Refused;
+/**
+ * In place of PONG, to every minion, as long as one of these is missed: they have their heartbeats answered, but not all that
+ * they were told is acknowledged, and a socket that fails to carry the one may fail to carry its own end, too. Who is named
+ * here after its welcome dials anew.
+ */
+export interface Recall {
+  type: 'recall';
+  nodes: string[];
+}
+
+export type DownMessage = Welcome | Delta | Reported | Refused | Recall;
 
 /** Sent with the join token as bearer. */
 export interface JoinRequest {

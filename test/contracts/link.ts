@@ -109,6 +109,54 @@ export function linkContract(what: string, make: () => LinkUnderTest): void {
       expect(link.cluster.socket.heardOf('acknowledge').map((each) => each.revision)).toEqual([9]);
     });
 
+    test('misses a delta, or a part of one, by its number, and dials anew for what it lacks', async () => {
+      const gap = async (first: Delta, second: Delta) => {
+        const link = make();
+        link.cluster.socket.open();
+        await link.cluster.socket.say(WELCOME);
+        await link.cluster.socket.say(delta(5, ['a'], { full: true, number: 1 }));
+        await link.cluster.socket.say(first);
+        await link.cluster.socket.say(second);
+        return link;
+      };
+      const part = { more: true };
+      for (const missing of [
+        await gap(delta(7, ['b'], { number: 2 }), delta(9, ['d'], { number: 4 })),
+        await gap(delta(7, ['b'], { number: 2 }), delta(9, ['d'], { number: 4, ...part })),
+        await gap(delta(9, ['c'], { number: 3, ...part }), delta(9, ['d'], { number: 4 })),
+        await gap(delta(9, ['c'], { number: 2, ...part }), delta(9, ['d'], { number: 4 })),
+      ]) {
+        expect(missing.pods()).not.toContain('d');
+        expect(missing.cluster.socket.closes[0]).toBe('terminated');
+        const has = missing.pods().includes('b') ? 7 : 5;
+        missing.timers.advance(LATER_MS);
+        missing.cluster.socket.open();
+        expect(missing.cluster.socket.heardOf('hello')[0]?.resume).toEqual({ epoch: 'e1', revision: has });
+        await missing.cluster.socket.say(WELCOME);
+        // Each socket counts from one.
+        await missing.cluster.socket.say(delta(9, ['c', 'd'], { number: 1 }));
+        expect(missing.pods()).toEqual(expect.arrayContaining(['a', 'c', 'd']));
+        expect(missing.cluster.socket.closes).toEqual([]);
+      }
+      const whole = await gap(delta(7, ['b'], { number: 2, ...part }), delta(7, ['c'], { number: 3 }));
+      expect(whole.pods().sort()).toEqual(['a', 'b', 'c']);
+      expect(whole.cluster.socket.closes).toEqual([]);
+    });
+
+    test('dials anew when the answer to a heartbeat calls it back, and not when it calls others', async () => {
+      const link = await welcomed(['a']);
+      await link.cluster.socket.say({ type: 'recall', nodes: ['m2', 'm10'] });
+      expect(link.cluster.socket.closes).toEqual([]);
+      await link.cluster.socket.say({ type: 'recall', nodes: ['m2', 'm1'] });
+      expect(link.cluster.socket.closes).toEqual(['terminated']);
+      link.timers.advance(LATER_MS);
+      link.cluster.socket.open();
+      // The answer to a heartbeat that is not as new as the hello.
+      await link.cluster.socket.say({ type: 'recall', nodes: ['m1'] });
+      expect(link.cluster.socket.closes).toEqual([]);
+      expect(link.cluster.socket.heardOf('hello')[0]?.resume).toEqual({ epoch: 'e1', revision: 5 });
+    });
+
     test('gathers reports, and waits for the answer to one before it sends the next', async () => {
       const link = await welcomed(['a', 'b']);
       link.report('a', { phase: 'Running' });

@@ -87,6 +87,7 @@ export class FakeMinion {
   private isWelcomed = false;
   private position: { epoch: string; revision: number } | undefined;
   private unfinished: Delta[] = [];
+  private lastNumber = 0;
   /** By uid: what is still to be said. */
   private readonly waiting = new Map<string, PodReport>();
   private underWay: { id: number; pods: PodReport[] } | undefined;
@@ -188,6 +189,7 @@ export class FakeMinion {
     this.socket = undefined;
     this.isWelcomed = false;
     this.unfinished = [];
+    this.lastNumber = 0;
     // What was not answered goes again, unless something newer took its place.
     for (const pod of this.underWay?.pods ?? []) if (!this.waiting.has(pod.uid)) this.waiting.set(pod.uid, pod);
     this.underWay = undefined;
@@ -203,8 +205,16 @@ export class FakeMinion {
         this.wake();
         return;
       case 'delta':
+        if ((message.number ?? this.lastNumber + 1) !== this.lastNumber + 1) {
+          this.kept.drop(`delta ${message.number} is not the next: dialling again for what is missing`);
+          return;
+        }
+        this.lastNumber++;
         this.unfinished.push(message);
         if (!message.more) this.apply();
+        return;
+      case 'recall':
+        if (this.isWelcomed && message.nodes.includes(this.node)) this.kept.drop('called back: dialling again');
         return;
       case 'reported':
         if (this.underWay?.id === message.id) {

@@ -27,10 +27,10 @@ export interface NodeRounds {
   /** After each turn: keeps how many are connected, if that may have changed. */
   settle(): void;
   /**
-   * On the object's alarm, in a transaction. A round that is not due yet is left for later.
+   * On the object's alarm, in a transaction. A round that is not due yet is left for later: false then.
    * @param dueMs when the alarm was due; undefined when nobody knows, which counts as late.
    */
-  alarm(objects: Objects, transaction: Pick<Transaction, 'enqueue'>, dueMs: number | undefined): void;
+  alarm(objects: Objects, transaction: Pick<Transaction, 'enqueue'>, dueMs: number | undefined): boolean;
 }
 
 /** How many minions are connected, as it was last kept; it outlives the instance. */
@@ -96,7 +96,7 @@ export function createNodeRounds(liveness: Liveness, kept: KeptCount): NodeRound
     },
     alarm(objects, transaction, dueMs) {
       const { nowMs } = objects;
-      if (nextMs !== undefined && nextMs > nowMs) return;
+      if (nextMs !== undefined && nextMs > nowMs) return false;
       const minions = liveness.minions();
       count();
       if (isOneMissing) {
@@ -106,6 +106,7 @@ export function createNodeRounds(liveness: Liveness, kept: KeptCount): NodeRound
       }
       const looks = [...minions].flatMap(([name, seenMs]) => look(name, seenMs, objects) ?? []);
       nextMs = looks.length > 0 ? Math.min(...looks) : undefined;
+      return true;
     },
   };
 }

@@ -155,12 +155,21 @@ export function ownChanges(reader: Reader, node: string, changes: Iterable<Chang
   return delta;
 }
 
+/** Of one delta, that messages with earlier numbers came before on its socket. */
+export interface Heading {
+  revision: number;
+  full: boolean;
+  firstNumber: number;
+}
+
 /** The messages of one delta, each of a bounded length. */
-export function* deltaMessages(revision: number, full: boolean, deltas: readonly Delta[]): Generator<string> {
+export function* deltaMessages({ revision, full, firstNumber }: Heading, deltas: readonly Delta[]): Generator<string> {
+  let number = firstNumber;
   let puts: string[] = [];
   let characters = 0;
   const message = (removals: readonly Removal[], more: boolean) =>
-    `{"type":"delta","revision":${revision}${full ? ',"full":true' : ''}${more ? ',"more":true' : ''}` +
+    `{"type":"delta","revision":${revision},"number":${number++}` +
+    `${full ? ',"full":true' : ''}${more ? ',"more":true' : ''}` +
     `,"puts":[${puts.join(',')}],"removals":${JSON.stringify(removals)}}`;
   for (const delta of deltas) {
     for (const text of delta.puts.values()) {

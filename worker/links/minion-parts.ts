@@ -12,7 +12,11 @@ import type { NodeLife } from './node-life.ts';
 /** The part of DurableObjectState that the links use; tests give a fake. */
 export type LinkSockets = Pick<
   DurableObjectState,
-  'acceptWebSocket' | 'getWebSockets' | 'setWebSocketAutoResponse' | 'getWebSocketAutoResponseTimestamp'
+  | 'acceptWebSocket'
+  | 'getWebSockets'
+  | 'setWebSocketAutoResponse'
+  | 'getWebSocketAutoResponse'
+  | 'getWebSocketAutoResponseTimestamp'
 >;
 
 export interface MinionParts {

@@ -9,8 +9,6 @@ import { badRequest, forbidden, StatusError } from '../../shared/errors.ts';
 import {
   type Hello,
   LINK_VERSION,
-  PING,
-  PONG,
   type Refused,
   type Report,
   type Reported,
@@ -24,6 +22,7 @@ import { type Delta, deltaMessages, isEmpty, ownChanges, PeerMemory, sharedChang
 import { answered, JudgedSteps } from './judged.ts';
 import type { MinionParts } from './minion-parts.ts';
 import { NODE_GROUP, NODE_USER, userOf } from './minion-user.ts';
+import { Recall } from './recall.ts';
 import { RecentChanges } from './recent-changes.ts';
 import { registerNode } from './registration.ts';
 import { type Outcome, ReportTurn } from './report-turn.ts';
@@ -40,6 +39,10 @@ const MACHINE_EXTRA = 'longshore.dev/machine-id';
 const CLOSE = { normal: 1000, internal: 1011, restart: 1012, replaced: 4001, refused: 4003 } as const;
 /** Beyond this the minion reads too slowly: it is cut off and resumes from what it acknowledged. */
 const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
+/** A minion that is heard from so long after it was told something, and has not acknowledged it, did not get it … */
+const ACKNOWLEDGED_MS = 30_000;
+/** … unless it was much: the slowest link that is counted with, about 64 kB/s. */
+const CHARACTERS_PER_MS = 64;
 
 interface Attachment {
   kind: 'minion';
@@ -47,9 +50,15 @@ interface Attachment {
   /** Of the token; undefined when it names no machine. */
   machineId?: string;
   connectedMs: number;
-  /** joining: no hello yet. welcoming: being answered. joined: gets deltas. left: goodbye, refused or replaced; its end is no loss. */
-  phase: 'joining' | 'welcoming' | 'joined' | 'left';
-  acknowledged?: { epoch: string; revision: number };
+  /**
+   * joining: no hello yet. welcoming: being answered. joined: gets deltas. left: goodbye, refused or replaced; its end is no
+   * loss. recalled: given up, and the minion is called back.
+   */
+  phase: 'joining' | 'welcoming' | 'joined' | 'left' | 'recalled';
+  /** How many messages of deltas were sent on this socket, and up to which revision. */
+  told?: { messages: number; revision: number };
+  /** Of what it was told and has not acknowledged: how much, and since when there is none or no more of it. */
+  unheard?: { characters: number; sinceMs: number };
 }
 
 export class Minions {
@@ -57,6 +66,7 @@ export class Minions {
   /** A memory that may be lost at any time. */
   private readonly peers = new PeerMemory();
   private readonly recent: RecentChanges;
+  private readonly recall: Recall;
   /** Revisions that a minion's own report wrote, until they are published. */
   private readonly echoes = new Set<number>();
   private readonly reports: ReportTurn;
@@ -70,7 +80,7 @@ export class Minions {
     this.steps = new JudgedSteps(parts.webhooks);
     this.recent = new RecentChanges(parts.reader);
     this.reports = new ReportTurn(parts, this.echoes);
-    parts.sockets.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
+    this.recall = new Recall(parts.sockets);
   }
 
   /** The upgrade of LINK_PATH. @throws StatusError 403 for anybody but a minion. */
@@ -98,7 +108,7 @@ export class Minions {
   async message(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
     const link = attachmentOf(socket);
     // What comes after the last word on either side is not heard.
-    if (link === undefined || link.phase === 'left') return;
+    if (link === undefined || link.phase === 'left' || link.phase === 'recalled') return;
     try {
       await this.dispatch(socket, link, parseUpMessage(message));
     } catch (error) {
@@ -112,6 +122,7 @@ export class Minions {
     const link = attachmentOf(socket);
     // Answers the other side's close; of a broken socket it ends what is left.
     if (socket.readyState !== WebSocket.CLOSED) socket.close(CLOSE.normal, '');
+    if (link?.phase === 'recalled') this.recall.remove(link.node);
     if (link === undefined || link.phase !== 'joined') return;
     const { node } = link;
     save(socket, { ...link, phase: 'left' });
@@ -132,12 +143,45 @@ export class Minions {
       const link = attachmentOf(socket);
       if (link === undefined) continue;
       const own = ownChanges(this.parts.reader, link.node, news);
-      if (!isEmpty(own) || !isEmpty(shared)) this.tell(socket, link, last.revision, false, [own, shared]);
+      if (isEmpty(own) && isEmpty(shared)) continue;
+      try {
+        this.tell(socket, link, last.revision, false, [own, shared]);
+      } catch (error) {
+        // It comes back for what it was not told; the others are told all the same.
+        this.fail(socket, link, error);
+      }
     }
     for (const change of news) {
       if (change.resource !== 'nodes' || change.type !== 'DELETED') continue;
       for (const socket of this.joined(change.name)) this.leave(socket, CLOSE.restart, 'the Node was deleted');
     }
+  }
+
+  /**
+   * Gives up the sockets on which something was lost: heartbeats go on, but what was told is not acknowledged; or sending has
+   * failed, and nobody heard of the socket's end. Their minions dial anew and get it by delta.
+   */
+  callBack(): void {
+    for (const socket of this.parts.sockets.getWebSockets(MINION_TAG)) {
+      const link = attachmentOf(socket);
+      if (link?.phase !== 'joined' || !this.isBroken(socket, link)) continue;
+      const { node, unheard } = link;
+      const isBack = this.joined(node).some((each) => each !== socket);
+      if (!isBack && !this.recall.add(node)) continue;
+      console.log(JSON.stringify({ level: 'warn', room: 'links', node, broken: unheard ?? null }));
+      close(socket, CLOSE.restart, 'not all that was told was acknowledged');
+      this.closed(socket);
+      save(socket, { ...link, phase: 'recalled' });
+    }
+  }
+
+  private isBroken(socket: WebSocket, link: Attachment): boolean {
+    // Durable Objects: a socket that failed to send is closed for its object, before or without an event that says so.
+    if (socket.readyState !== WebSocket.OPEN) return socket.readyState === WebSocket.CLOSED;
+    const { unheard } = link;
+    if (unheard === undefined) return false;
+    const patienceMs = ACKNOWLEDGED_MS + unheard.characters / CHARACTERS_PER_MS;
+    return this.heardMs(socket, link) - unheard.sinceMs >= patienceMs;
   }
 
   /** Whether the minion's control socket is up, and welcomed or about to be. */
@@ -173,8 +217,7 @@ export class Minions {
     }
     if (message.type === 'report') return this.report(socket, link, message);
     if (message.type === 'acknowledge') {
-      const { epoch, revision } = message;
-      save(socket, { ...link, acknowledged: { epoch, revision } });
+      this.acknowledged(socket, link, message.revision);
       return undefined;
     }
     this.reports.flush();
@@ -227,6 +270,7 @@ export class Minions {
     }
     for (const old of this.joined(node)) if (old !== socket) this.leave(old, CLOSE.replaced, 'connected anew');
     this.lastSeen.delete(node);
+    this.recall.remove(node);
     const { reader, cluster } = this.parts;
     send(socket, {
       type: 'welcome',
@@ -288,6 +332,12 @@ export class Minions {
     return undefined;
   }
 
+  private acknowledged(socket: WebSocket, link: Attachment, revision: number): void {
+    const { unheard, ...rest } = link;
+    const isAll = unheard === undefined || revision === link.told?.revision;
+    save(socket, isAll ? rest : { ...rest, unheard: { ...unheard, sinceMs: this.parts.nowMs() } });
+  }
+
   private goodbye(socket: WebSocket, link: Attachment, reason: string): void {
     this.leave(socket, CLOSE.normal, 'goodbye');
     this.parts.transact((objects) => this.parts.nodes.goodbye(objects, link.node, reason));
@@ -332,7 +382,14 @@ export class Minions {
       this.closed(socket);
       return;
     }
-    for (const message of deltaMessages(revision, full, deltas)) socket.send(message);
+    let messages = link.told?.messages ?? 0;
+    let { characters, sinceMs } = link.unheard ?? { characters: 0, sinceMs: this.parts.nowMs() };
+    for (const message of deltaMessages({ revision, full, firstNumber: messages + 1 }, deltas)) {
+      socket.send(message);
+      messages++;
+      characters += message.length;
+    }
+    save(socket, { ...link, told: { messages, revision }, unheard: { characters, sinceMs } });
     if (full) console.log(JSON.stringify({ level: 'info', room: 'links', node: link.node, full: revision }));
   }
 

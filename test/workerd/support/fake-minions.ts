@@ -6,27 +6,36 @@ import { minionClaims } from '../../../worker/http/tokens.ts';
 import { FakeMinion, type FakeMinionOptions } from '../../support/fake-minion.ts';
 import { type TestApi, tokenOf } from './api.ts';
 
-/** @param onText hears every text that comes in, answers to heartbeats among them. */
-function dialTo(api: TestApi, node: string, machineId: string, onText: (text: string) => void): Dial {
+type Way = Required<Pick<WorkerdMinionOptions, 'onText' | 'carries'>>;
+
+function dialTo(api: TestApi, node: string, machineId: string, { onText, carries }: Way): Dial {
   return (events) => {
     let socket: WebSocket | undefined;
+    let isOver = false;
+    const down = (reason: string, status?: number) => {
+      if (isOver) return;
+      isOver = true;
+      events.down(reason, status);
+    };
     const connect = async () => {
       const token = await tokenOf(minionClaims(api.cluster, node, machineId));
       const answer = await api.fetch('GET', LINK_PATH, { token, headers: { Upgrade: 'websocket' } });
       if (answer.webSocket === null) {
-        events.down(`HTTP ${answer.status}: ${await answer.text()}`, answer.status);
+        down(`HTTP ${answer.status}: ${await answer.text()}`, answer.status);
         return;
       }
       socket = answer.webSocket;
       socket.addEventListener('message', ({ data }) => {
-        onText(String(data));
-        events.text(String(data));
+        const text = String(data);
+        if (isOver || !carries(text)) return;
+        onText(text);
+        events.text(text);
       });
-      socket.addEventListener('close', ({ reason }) => events.down(reason));
+      socket.addEventListener('close', ({ reason }) => carries(undefined) && down(reason));
       socket.accept();
       events.open();
     };
-    connect().catch((error: unknown) => events.down(String(error)));
+    connect().catch((error: unknown) => down(String(error)));
     return {
       send: (data, sent) => {
         socket?.send(data);
@@ -34,13 +43,19 @@ function dialTo(api: TestApi, node: string, machineId: string, onText: (text: st
       },
       bufferedBytes: 0,
       close: (code, reason) => socket?.close(code, reason),
-      terminate: () => socket?.close(),
+      terminate: () => {
+        socket?.close();
+        down('terminated');
+      },
     };
   };
 }
 
 export interface WorkerdMinionOptions extends Partial<Pick<FakeMinionOptions, 'statusOf' | 'log'>> {
+  /** Hears every text that comes in, answers to heartbeats among them. */
   onText?: (text: string) => void;
+  /** Whether a text gets through to the minion; undefined: the end of its socket. */
+  carries?: (text: string | undefined) => boolean;
 }
 
 /** A minion that gets a pod's token, as the agent does, before it says that the pod runs. */
@@ -75,13 +90,13 @@ async function askToken(api: TestApi, { node, machineId }: FakeMinion, pod: Pod)
 }
 
 export function fakeMinion(api: TestApi, node: string, options: WorkerdMinionOptions = {}): FakeMinion {
-  const { onText = () => undefined, ...more } = options;
+  const { onText = () => undefined, carries = () => true, ...more } = options;
   const machineId = `machine-of-${node}`;
   const minion = new FakeMinion({
     node,
     machineId,
     timers: SYSTEM_TIMERS,
-    dial: dialTo(api, node, machineId, onText),
+    dial: dialTo(api, node, machineId, { onText, carries }),
     ...more,
   });
   minion.start();

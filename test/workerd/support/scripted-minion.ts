@@ -133,7 +133,7 @@ export class ScriptedMinion {
     if (message.type === 'welcome') this.welcome = message;
     else if (message.type === 'refused') this.refused = message;
     else if (message.type === 'reported') this.replies.push(message);
-    else this.apply(message);
+    else if (message.type === 'delta') this.apply(message);
   }
 
   private apply(delta: Delta): void {
