@@ -69,3 +69,35 @@ test('a pod under deletion is gone at once, and one that runs already is left al
   timers.advance(100);
   expect(cluster.socket.heardOf('report')[0]?.pods).toMatchObject([{ name: 'a', uid: 'uid-a', gone: true }]);
 });
+
+test('no pod gets an address that another has, however many came and went, and whatever was told anew', () => {
+  const { cluster, timers, minion } = started();
+  cluster.socket.open();
+  cluster.socket.say(WELCOME);
+  let revision = 5;
+  const addressOf = (name: string) => {
+    cluster.socket.say(told(revision++, pod(name)));
+    timers.advance(100);
+    const report = cluster.socket.heardOf('report').at(-1);
+    cluster.socket.say({ type: 'reported', id: report?.id ?? 0 });
+    return report?.pods?.find((each) => each.name === name)?.status.podIP;
+  };
+  const remove = (name: string) => {
+    const removals = [{ resource: 'pods', namespace: 'default', name, uid: `uid-${name}` } as const];
+    cluster.socket.say({ type: 'delta', revision: revision++, puts: [], removals });
+  };
+  const first = addressOf('stays');
+  const second = addressOf('stays-too');
+  const status = { phase: 'Running', ...(second === undefined ? {} : { podIP: second }) } as const;
+  const puts = [pod('stays'), pod('stays-too', { status })].map((object) => ({ resource: 'pods' as const, object }));
+  cluster.socket.say({ type: 'delta', revision: revision++, full: true, puts, removals: [] });
+  timers.advance(100);
+  cluster.socket.say({ type: 'reported', id: cluster.socket.heardOf('report').at(-1)?.id ?? 0 });
+  for (let index = 0; index < 600; index++) {
+    const address = addressOf(`passes-${index}`);
+    expect(address).toMatch(/^10\.244\.7\.\d+$/);
+    expect([first, second]).not.toContain(address);
+    remove(`passes-${index}`);
+  }
+  expect(minion.pods.size).toBe(2);
+});

@@ -16,6 +16,7 @@ import {
   type UpMessage,
   type Welcome,
 } from '../../shared/link/protocol.ts';
+import { isTerminal } from '../../shared/pods.ts';
 import { formatTime } from '../../shared/time.ts';
 
 export interface FakeMinionOptions {
@@ -39,6 +40,13 @@ interface KnownPod {
   uid: string;
 }
 
+/** A pod that is here, with the address that it has or was given; empty when it has none, or has ended. */
+interface OwnPod extends KnownPod {
+  podIP: string;
+}
+
+/** Addresses of a share that pods may have: all but the first two and the last. */
+const ADDRESSES = 253;
 const GATHER_MS = 5;
 const SILENT: LinkLog = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
@@ -73,7 +81,7 @@ export class FakeMinion {
   readonly node: string;
   readonly machineId: string;
   /** This minion's pods, by namespace/name. */
-  readonly pods = new Map<string, KnownPod>();
+  readonly pods = new Map<string, OwnPod>();
   /** What the cluster said last. */
   welcome: Welcome | undefined;
   refused: Status | undefined;
@@ -92,7 +100,7 @@ export class FakeMinion {
   private readonly waiting = new Map<string, PodReport>();
   private underWay: { id: number; pods: PodReport[] } | undefined;
   private nextId = 1;
-  private addresses = 1;
+  private lastAddress = 0;
   private flushDue = false;
 
   constructor(options: FakeMinionOptions) {
@@ -237,6 +245,7 @@ export class FakeMinion {
     this.unfinished = [];
     const revision = parts.at(-1)?.revision;
     if (revision === undefined || this.welcome === undefined || !this.isWelcomed) return;
+    const before = new Map(this.pods);
     if (parts.some((part) => part.full)) {
       this.resynced++;
       this.pods.clear();
@@ -246,8 +255,11 @@ export class FakeMinion {
       for (const { resource, object } of puts) {
         if (resource !== 'pods') continue;
         const { namespace = '', name, uid } = object.metadata;
-        this.pods.set(`${namespace}/${name}`, { namespace, name, uid });
-        changed.set(uid, object as Pod);
+        const known = before.get(`${namespace}/${name}`);
+        const pod = object as Pod;
+        const { podIP = known?.uid === uid ? known.podIP : '' } = pod.status ?? {};
+        this.pods.set(`${namespace}/${name}`, { namespace, name, uid, podIP: isTerminal(pod) ? '' : podIP });
+        changed.set(uid, pod);
       }
       for (const { resource, namespace, name, uid } of removals) {
         if (resource !== 'pods') continue;
@@ -270,19 +282,26 @@ export class FakeMinion {
       this.report(known, { ...pod.status, phase: pod.status?.phase ?? 'Pending' }, true);
       return;
     }
-    const podIP = pod.status?.podIP ?? this.freeAddress();
+    const own = this.pods.get(`${namespace}/${name}`);
+    const podIP = own?.podIP || this.freeAddress();
     const status = this.options.statusOf
       ? this.options.statusOf(pod, podIP)
       : pod.status?.phase === 'Running'
         ? undefined
         : this.running(pod, podIP);
+    if (own !== undefined) own.podIP = isTerminal(status === undefined ? pod : { status }) ? '' : podIP;
     if (status !== undefined) this.report(known, status);
   }
 
   private freeAddress(): string {
     const share = this.welcome?.nodeCIDR.split('.').slice(0, 3).join('.') ?? '10.244.0';
-    this.addresses = (this.addresses % 253) + 1;
-    return `${share}.${this.addresses + 1}`;
+    const taken = new Set(Array.from(this.pods.values(), ({ podIP }) => podIP));
+    for (let tries = 0; tries < ADDRESSES; tries++) {
+      this.lastAddress = (this.lastAddress % ADDRESSES) + 1;
+      const address = `${share}.${this.lastAddress + 1}`;
+      if (!taken.has(address)) return address;
+    }
+    throw new Error(`${this.node} has no address left`);
   }
 
   /** Changes that come together travel together, one batch at a time. */
