@@ -139,10 +139,17 @@ test('a minion that nothing reaches but the answers to its heartbeats is called 
   expect([one.welcomes(), another.welcomes()]).toEqual([2, 1]);
 });
 
-test('a minion on whose socket sending fails comes back by delta, and the others are told all the same', async () => {
-  const api = new TestApi('send-fails');
+test.each([
+  ['and its socket ends', true],
+  ['and its socket does not end', false],
+])('a minion to which sending fails, %s, comes back by delta, and the others are told', async (_, ends) => {
+  const api = new TestApi(`send-fails-${ends}`);
   const one = await joined(api, 'm1');
   const another = await joined(api, 'm2');
+  const { close } = WebSocket.prototype;
+  vi.spyOn(WebSocket.prototype, 'close').mockImplementation(function (this: WebSocket, code, reason) {
+    if (code === undefined || ends) close.call(this, code, reason);
+  });
   const send = vi.spyOn(WebSocket.prototype, 'send');
   send.mockImplementationOnce(() => {
     throw new Error('internal error');
@@ -152,6 +159,7 @@ test('a minion on whose socket sending fails comes back by delta, and the others
   });
   await makePod(api, 'p1', 'm1');
   await makePod(api, 'p2', 'm2');
+  if (!ends) for (const each of [one, another]) await each.beat();
   await runs(api, 'p1');
   await runs(api, 'p2');
   expect(one.welcomes() + another.welcomes()).toBe(3);

@@ -169,10 +169,15 @@ export class Minions {
       const isBack = this.joined(node).some((each) => each !== socket);
       if (!isBack && !this.recall.add(node)) continue;
       console.log(JSON.stringify({ level: 'warn', room: 'links', node, broken: unheard ?? null }));
-      close(socket, CLOSE.restart, 'not all that was told was acknowledged');
-      this.closed(socket);
-      save(socket, { ...link, phase: 'recalled' });
+      this.giveUp(socket, link, CLOSE.restart, 'not all that was told was acknowledged');
     }
+  }
+
+  /** Its end may not get through, so its minion is to be called back as well. */
+  private giveUp(socket: WebSocket, link: Attachment, code: number, reason: string): void {
+    close(socket, code, reason);
+    this.closed(socket);
+    save(socket, { ...link, phase: 'recalled' });
   }
 
   private isBroken(socket: WebSocket, link: Attachment): boolean {
@@ -366,8 +371,8 @@ export class Minions {
   private fail(socket: WebSocket, link: Attachment, error: unknown): void {
     const stack = error instanceof Error ? error.stack : String(error);
     console.error(JSON.stringify({ level: 'error', room: 'links', node: link.node, error: stack }));
-    close(socket, CLOSE.internal, 'internal error');
-    this.closed(socket);
+    this.recall.add(link.node);
+    this.giveUp(socket, link, CLOSE.internal, 'internal error');
   }
 
   private leave(socket: WebSocket, code: number, reason: string): void {
