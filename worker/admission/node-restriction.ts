@@ -6,10 +6,9 @@ import type { Node, Pod } from '../../shared/api/core.ts';
 import { MIRROR_ANNOTATION } from '../../shared/api/longshore.ts';
 import { groupResourceOf, type KubeObject } from '../../shared/api/meta.ts';
 import { forbidden, notFound } from '../../shared/errors.ts';
+import { nodeOfUser } from '../users.ts';
 import type { Admission, AdmissionPlugin } from './plugin.ts';
 
-const NODE_USER = 'system:node:';
-const NODE_GROUP = 'system:nodes';
 const LEASES_NAMESPACE = 'kube-node-lease';
 const RESTRICTED_LABEL = /^(?:[^/]+\.)?node-restriction\.kubernetes\.io\//;
 
@@ -141,10 +140,9 @@ export const nodeRestriction: AdmissionPlugin = {
   name: 'NodeRestriction',
   admit(admission) {
     const { user, definition, operation, name } = admission;
-    if (!user.groups.includes(NODE_GROUP) || !user.username.startsWith(NODE_USER)) return;
+    const node = nodeOfUser(user);
     // Kubernetes: what a minion may connect to is authorization's alone.
-    if (operation === 'CONNECT') return;
-    const node = user.username.slice(NODE_USER.length);
+    if (node === undefined || operation === 'CONNECT') return;
     const refuse = (why: string): never => {
       throw forbidden(definition.identity, name, why);
     };

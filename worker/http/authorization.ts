@@ -13,7 +13,7 @@ import { DATA_PATH, JOIN_PATH, LINK_PATH } from '../../shared/link/protocol.ts';
 import { type Decision, type Policy, policyOf } from '../registry/rbac/policy.ts';
 import type { AccessRequest } from '../registry/rbac/rules.ts';
 import type { Reader, Store } from '../store/store.ts';
-import type { UserInfo } from '../users.ts';
+import { nodeOfUser, type UserInfo } from '../users.ts';
 import type { RequestInfo } from './request-info.ts';
 
 /** What is asked, and by whom. */
@@ -33,8 +33,6 @@ export const attributesOf = (user: UserInfo, info: RequestInfo): Attributes => (
   path: info.path,
 });
 
-const NODE_USER = 'system:node:';
-
 type Rule = (attributes: Attributes, reader: Reader) => Decision | undefined;
 
 const allow = (reason: string): Decision => ({ allowed: true, reason });
@@ -53,8 +51,8 @@ const READ = new Set(['get', 'list', 'watch']);
 /** Source: kubernetes, plugin/pkg/auth/authorizer/node. Own pods and their references are looked up in the index. */
 const nodes: Rule = (attributes, reader) => {
   const { user, verb, isResource, path } = attributes;
-  if (!user.groups.includes('system:nodes') || !user.username.startsWith(NODE_USER)) return undefined;
-  const node = user.username.slice(NODE_USER.length);
+  const node = nodeOfUser(user);
+  if (node === undefined) return undefined;
   if (!isResource) return (path === LINK_PATH || path === DATA_PATH) && verb === 'get' ? allow('link') : undefined;
   const resource = groupResourceOf(attributes);
   if (READ.has(verb) && attributes.subresource === '' && NODE_READS.has(resource)) return allow('node reads');

@@ -6,7 +6,7 @@
 import { badRequest, methodNotAllowed, StatusError } from '../../shared/errors.ts';
 import type { AttachHeader, ExecHeader } from '../../shared/tunnel/kinds.ts';
 import type { Env } from '../env.ts';
-import { nodeOf } from '../links/minions.ts';
+import { nodeOf } from '../links/minion-sockets.ts';
 import { connectMinion, requireConnected, statusErrorOf, type TunnelTarget } from '../links/tunnel.ts';
 import type { PodLocation } from '../rpc.ts';
 import type { UserInfo } from '../users.ts';

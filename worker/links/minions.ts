@@ -16,12 +16,23 @@ import {
   type Welcome,
 } from '../../shared/link/protocol.ts';
 import type { Change, Synchronous } from '../store/store.ts';
-import type { UserInfo } from '../users.ts';
+import { type UserInfo, userOfNode } from '../users.ts';
 import { bufferedBytes } from './client-socket.ts';
 import { type Delta, deltaMessages, isEmpty, ownChanges, PeerMemory, sharedChanges, snapshot } from './deltas.ts';
 import { answered, JudgedSteps } from './judged.ts';
 import type { MinionParts } from './minion-parts.ts';
-import { NODE_GROUP, NODE_USER, userOf } from './minion-user.ts';
+import {
+  type Attachment,
+  attachmentOf,
+  CLOSE,
+  close,
+  MINION_TAG,
+  MinionSockets,
+  nodeOf,
+  nodeTag,
+  save,
+  send,
+} from './minion-sockets.ts';
 import { Recall } from './recall.ts';
 import { RecentChanges } from './recent-changes.ts';
 import { registerNode } from './registration.ts';
@@ -29,14 +40,9 @@ import { type Outcome, ReportTurn } from './report-turn.ts';
 import { type Applied, applyReport } from './reports.ts';
 import { MalformedMessage, parseUpMessage } from './up-messages.ts';
 
-/** The tag of every minion's control socket. */
-export const MINION_TAG = 'minion';
-const nodeTag = (node: string) => `n:${node}`;
-
 /** In the token's UserInfo.extra: the machine that it was given to. */
 const MACHINE_EXTRA = 'longshore.dev/machine-id';
 
-const CLOSE = { normal: 1000, internal: 1011, restart: 1012, replaced: 4001, refused: 4003 } as const;
 /** Beyond this the minion reads too slowly: it is cut off and resumes from what it acknowledged. */
 const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
 /** A minion that is heard from so long after it was told something, and has not acknowledged it, did not get it … */
@@ -44,25 +50,9 @@ const ACKNOWLEDGED_MS = 30_000;
 /** … unless it was much: the slowest link that is counted with, about 64 kB/s. */
 const CHARACTERS_PER_MS = 64;
 
-interface Attachment {
-  kind: 'minion';
-  node: string;
-  /** Of the token; undefined when it names no machine. */
-  machineId?: string;
-  connectedMs: number;
-  /**
-   * joining: no hello yet. welcoming: being answered. joined: gets deltas. left: goodbye, refused or replaced; its end is no
-   * loss. recalled: given up, and the minion is called back.
-   */
-  phase: 'joining' | 'welcoming' | 'joined' | 'left' | 'recalled';
-  /** How many messages of deltas were sent on this socket, and up to which revision. */
-  told?: { messages: number; revision: number };
-  /** Of what it was told and has not acknowledged: how much, and since when there is none or no more of it. */
-  unheard?: { characters: number; sinceMs: number };
-}
-
 export class Minions {
   private readonly parts: MinionParts;
+  private readonly sockets: MinionSockets;
   /** A memory that may be lost at any time. */
   private readonly peers = new PeerMemory();
   private readonly recent: RecentChanges;
@@ -77,6 +67,7 @@ export class Minions {
 
   constructor(parts: MinionParts) {
     this.parts = parts;
+    this.sockets = new MinionSockets(parts.sockets);
     this.steps = new JudgedSteps(parts.webhooks);
     this.recent = new RecentChanges(parts.reader);
     this.reports = new ReportTurn(parts, this.echoes);
@@ -126,8 +117,8 @@ export class Minions {
     if (link === undefined || link.phase !== 'joined') return;
     const { node } = link;
     save(socket, { ...link, phase: 'left' });
-    if (this.joined(node).length > 0) return;
-    this.lastSeen.set(node, this.heardMs(socket, link));
+    if (this.sockets.joined(node).length > 0) return;
+    this.lastSeen.set(node, this.sockets.heardMs(socket, link));
     this.parts.transact((objects) => this.parts.nodes.socketLost(objects, node));
   }
 
@@ -136,7 +127,7 @@ export class Minions {
     const news = changes.filter((change) => !this.echoes.delete(change.revision));
     const last = changes.at(-1);
     if (last === undefined || news.length === 0) return;
-    const sockets = this.joined();
+    const sockets = this.sockets.joined();
     if (sockets.length === 0) return;
     const shared = sharedChanges(news, this.peers);
     for (const socket of sockets) {
@@ -153,7 +144,7 @@ export class Minions {
     }
     for (const change of news) {
       if (change.resource !== 'nodes' || change.type !== 'DELETED') continue;
-      for (const socket of this.joined(change.name)) this.leave(socket, CLOSE.restart, 'the Node was deleted');
+      for (const socket of this.sockets.joined(change.name)) this.leave(socket, CLOSE.restart, 'the Node was deleted');
     }
   }
 
@@ -166,7 +157,7 @@ export class Minions {
       const link = attachmentOf(socket);
       if (link?.phase !== 'joined' || !this.isBroken(socket, link)) continue;
       const { node, unheard } = link;
-      const isBack = this.joined(node).some((each) => each !== socket);
+      const isBack = this.sockets.joined(node).some((each) => each !== socket);
       if (!isBack && !this.recall.add(node)) continue;
       console.log(JSON.stringify({ level: 'warn', room: 'links', node, broken: unheard ?? null }));
       this.giveUp(socket, link, CLOSE.restart, 'not all that was told was acknowledged');
@@ -186,33 +177,33 @@ export class Minions {
     const { unheard } = link;
     if (unheard === undefined) return false;
     const patienceMs = ACKNOWLEDGED_MS + unheard.characters / CHARACTERS_PER_MS;
-    return this.heardMs(socket, link) - unheard.sinceMs >= patienceMs;
+    return this.sockets.heardMs(socket, link) - unheard.sinceMs >= patienceMs;
   }
 
   /** Whether the minion's control socket is up, and welcomed or about to be. */
   connected(node: string): boolean {
-    return this.open(nodeTag(node)).some(([, { phase }]) => phase === 'welcoming' || phase === 'joined');
+    return this.sockets.open(nodeTag(node)).some(([, { phase }]) => phase === 'welcoming' || phase === 'joined');
   }
 
   /** How many are joined. */
   count(): number {
-    const nodes = this.open(MINION_TAG).flatMap(([, { phase, node }]) => (phase === 'joined' ? [node] : []));
+    const nodes = this.sockets.open(MINION_TAG).flatMap(([, { phase, node }]) => (phase === 'joined' ? [node] : []));
     return new Set(nodes).size;
   }
 
   /** Who is joined, and when each was last heard from. */
   all(): Map<string, number> {
     const found = new Map<string, number>();
-    for (const [socket, link] of this.open(MINION_TAG)) {
+    for (const [socket, link] of this.sockets.open(MINION_TAG)) {
       if (link.phase !== 'joined') continue;
-      found.set(link.node, Math.max(this.heardMs(socket, link), found.get(link.node) ?? 0));
+      found.set(link.node, Math.max(this.sockets.heardMs(socket, link), found.get(link.node) ?? 0));
     }
     return found;
   }
 
   /** When the minion was last heard from; undefined when this instance does not know. */
   lastSeenMs(node: string): number | undefined {
-    const heard = this.joined(node).map((socket) => this.heardMs(socket, attachmentOf(socket)));
+    const heard = this.sockets.joined(node).map((socket) => this.sockets.heardMs(socket, attachmentOf(socket)));
     return heard.length > 0 ? Math.max(...heard) : this.lastSeen.get(node);
   }
 
@@ -252,7 +243,7 @@ export class Minions {
         transact((objects) => {
           const written = transact(
             (judged) => answered(journal, () => registerNode(judged, hello, nodes)) as Synchronous<Node>,
-            { journal, shownUser: userOf(node) },
+            { journal, shownUser: userOfNode(node) },
           );
           // What follows from its return is the cluster's own doing.
           nodes.returned(objects, written);
@@ -270,10 +261,11 @@ export class Minions {
     const link = attachmentOf(socket);
     if (link === undefined || link.phase === 'left' || socket.readyState !== WebSocket.OPEN) {
       // It left while its hello was judged.
-      if (this.joined(node).length === 0) this.parts.transact((objects) => this.parts.nodes.socketLost(objects, node));
+      if (this.sockets.joined(node).length === 0)
+        this.parts.transact((objects) => this.parts.nodes.socketLost(objects, node));
       return;
     }
-    for (const old of this.joined(node)) if (old !== socket) this.leave(old, CLOSE.replaced, 'connected anew');
+    for (const old of this.sockets.joined(node)) if (old !== socket) this.leave(old, CLOSE.replaced, 'connected anew');
     this.lastSeen.delete(node);
     this.recall.remove(node);
     const { reader, cluster } = this.parts;
@@ -323,7 +315,7 @@ export class Minions {
             for (const revision of applied.echoes) this.echoes.add(revision);
             return applied as Synchronous<Applied>;
           },
-          { journal, shownUser: userOf(node) },
+          { journal, shownUser: userOfNode(node) },
         ),
       {
         done: (applied) => {
@@ -397,57 +389,4 @@ export class Minions {
     save(socket, { ...link, told: { messages, revision }, unheard: { characters, sinceMs } });
     if (full) console.log(JSON.stringify({ level: 'info', room: 'links', node: link.node, full: revision }));
   }
-
-  private joined(node?: string): WebSocket[] {
-    const sockets = this.open(node === undefined ? MINION_TAG : nodeTag(node));
-    return sockets.filter(([, { phase }]) => phase === 'joined').map(([socket]) => socket);
-  }
-
-  private open(tag: string): [WebSocket, Attachment][] {
-    return this.parts.sockets.getWebSockets(tag).flatMap((socket): [WebSocket, Attachment][] => {
-      const link = socket.readyState === WebSocket.OPEN ? attachmentOf(socket) : undefined;
-      return link === undefined ? [] : [[socket, link]];
-    });
-  }
-
-  private heardMs(socket: WebSocket, link: Attachment | undefined): number {
-    const heartbeat = this.parts.sockets.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0;
-    return Math.max(heartbeat, link?.connectedMs ?? 0);
-  }
-}
-
-/** The node that this user is. @throws StatusError 403 when it is none. */
-export function nodeOf(user: UserInfo): string {
-  if (!user.groups.includes(NODE_GROUP) || !user.username.startsWith(NODE_USER)) {
-    throw forbidden({ group: 'longshore.dev', resource: 'links' }, '', `User "${user.username}" is not a minion`);
-  }
-  return user.username.slice(NODE_USER.length);
-}
-
-/** What sockets have attached, as long as this instance lives: reading it anew of a thousand sockets is dear. */
-const attached = new WeakMap<WebSocket, Attachment>();
-
-function attachmentOf(socket: WebSocket): Attachment | undefined {
-  const known = attached.get(socket);
-  if (known !== undefined) return known;
-  const attachment = socket.deserializeAttachment() as Attachment | null;
-  if (attachment?.kind !== 'minion') return undefined;
-  attached.set(socket, attachment);
-  return attachment;
-}
-
-function save(socket: WebSocket, attachment: Attachment): void {
-  socket.serializeAttachment(attachment);
-  attached.set(socket, attachment);
-}
-
-/** A minion's last words are heard when its end is closed already, and there is nobody to answer them. */
-function send(socket: WebSocket, message: Welcome | Reported | Refused): void {
-  if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
-}
-
-function close(socket: WebSocket, code: number, reason: string): void {
-  if (socket.readyState === WebSocket.CLOSED || socket.readyState === WebSocket.CLOSING) return;
-  // A close frame has room for 123 bytes.
-  socket.close(code, reason.slice(0, 100));
 }

@@ -7,7 +7,7 @@ import type { Report } from '../../shared/link/protocol.ts';
 import type { Objects } from '../registry/objects.ts';
 import type { Caller } from '../registry/registry.ts';
 import type { Synchronous } from '../store/store.ts';
-import { userOf } from './minion-user.ts';
+import { userOfNode } from '../users.ts';
 import { type Applied, applyReport } from './reports.ts';
 
 interface Told {
@@ -95,7 +95,7 @@ export class ReportTurn {
           }
           return applied;
         },
-        { shownUser: userOf(node) },
+        { shownUser: userOfNode(node) },
       ),
     });
     try {
