@@ -18,18 +18,16 @@ import { trustOf } from './http/authentication.ts';
 import type { BackupParts } from './http/backups.ts';
 import { bootstrapUser } from './http/bootstrap-tokens.ts';
 import { answerClusterRequest, type ClusterParts } from './http/cluster-routes.ts';
-import { connect } from './http/connect.ts';
 import { GroupCommit } from './http/group-commit.ts';
 import { impersonate } from './http/impersonation.ts';
+import { podFor, proxyFor, usageFor } from './http/locating.ts';
 import { assetDescriptions } from './http/openapi-descriptions.ts';
 import { armRewind, recallRewind, rememberRewind } from './http/rewind.ts';
-import { requireRight } from './http/rights.ts';
 import { whyTokenEnded } from './http/token-status.ts';
 import { askWebhooks } from './http/webhook-calls.ts';
 import { KeyspaceWatches } from './links/keyspace-watches.ts';
-import { locatePod, locateService } from './links/locate.ts';
+import { locateService } from './links/locate.ts';
 import { locateProxy } from './links/locate-proxy.ts';
-import { type AskedUsage, locateUsage } from './links/locate-usage.ts';
 import { MINION_TAG } from './links/minion-sockets.ts';
 import { Minions } from './links/minions.ts';
 import { Watches } from './links/watches.ts';
@@ -38,14 +36,10 @@ import { postToWebhook, type WebhookTransportParts } from './links/webhook-trans
 import {
   CLUSTER_HEADER,
   type ClusterRpc,
-  type Connected,
   type HookDelivery,
   type Impersonation,
   type Outcome,
-  type PodLocation,
-  type ProxyLocation,
   type ServiceLocation,
-  type UsageLocation,
 } from './rpc.ts';
 import { COMPACTION, compactHistory } from './store/compaction.ts';
 import { type GatedSql, gatedSql } from './store/gated-sql.ts';
@@ -144,55 +138,19 @@ export class Cluster extends DurableObject<Env> implements ClusterRpc {
 
   // ---- What the Worker asks for, besides REST -----------------------------------------------------------------------
 
-  async locatePod(
-    user: UserInfo,
-    asked: Parameters<ClusterRpc['locatePod']>[1],
-  ): Promise<Outcome<Connected<PodLocation>>> {
+  async locatePod(user: UserInfo, asked: Parameters<ClusterRpc['locatePod']>[1]) {
     const parts = this.#compose();
-    const { plane } = parts;
-    return outcomeOf(async () => {
-      const { namespace, name, subresource, verb, options } = asked;
-      const attributes = {
-        user,
-        verb,
-        isResource: true,
-        group: '',
-        resource: 'pods',
-        subresource,
-        namespace,
-        name,
-        path: '',
-      };
-      requireRight(attributes, plane.store);
-      if (options === undefined || subresource === 'log') {
-        return plane.registry.asSystem((objects) => locatePod(objects, asked));
-      }
-      return connect(parts, user, { resource: 'pods', subresource, namespace, name, options }, (objects, admitted) =>
-        locatePod(objects, { ...asked, container: String(admitted.container ?? '') }),
-      );
-    });
+    return outcomeOf(() => podFor(parts, user, asked));
   }
 
-  async locateProxy(
-    user: UserInfo,
-    asked: Parameters<ClusterRpc['locateProxy']>[1],
-  ): Promise<Outcome<Connected<ProxyLocation>>> {
+  async locateProxy(user: UserInfo, asked: Parameters<ClusterRpc['locateProxy']>[1]) {
     const parts = this.#compose();
-    const { plane } = parts;
-    return outcomeOf(async () => {
-      const attributes = { ...asked, user, isResource: true, group: '', subresource: 'proxy', path: '' };
-      requireRight(attributes, plane.store);
-      return connect(parts, user, { ...asked, subresource: 'proxy' }, (objects) => locateProxy(objects, asked));
-    });
+    return outcomeOf(() => proxyFor(parts, user, asked));
   }
 
-  async locateUsage(user: UserInfo, asked: AskedUsage & { verb: string }): Promise<Outcome<UsageLocation[]>> {
-    const { plane } = this.#compose();
-    return outcomeOf(() => {
-      const attributes = { ...asked, user, isResource: true, group: 'metrics.k8s.io', subresource: '', path: '' };
-      requireRight(attributes, plane.store);
-      return plane.registry.asSystem((objects) => locateUsage(objects, asked));
-    });
+  async locateUsage(user: UserInfo, asked: Parameters<ClusterRpc['locateUsage']>[1]) {
+    const parts = this.#compose();
+    return outcomeOf(() => usageFor(parts, user, asked));
   }
 
   async locateService(asked: { namespace: string; name: string; port?: number }): Promise<Outcome<ServiceLocation>> {

@@ -14,9 +14,11 @@ import type { UserInfo } from '../users.ts';
 import type { RestParts } from './exchange.ts';
 import { askWebhooks } from './webhook-calls.ts';
 
+export type ConnectParts = Pick<RestParts, 'registry' | 'webhooks'>;
+
 /** @returns where it leads, and the options where a webhook has changed them. @throws StatusError */
 export function connect<T extends object>(
-  parts: Pick<RestParts, 'registry' | 'webhooks'>,
+  parts: ConnectParts,
   user: UserInfo,
   asked: Connect,
   locate: (objects: Objects, options: ConnectOptions) => Synchronous<T>,

@@ -7,8 +7,7 @@
  * - The newest revision lives in SQLite. Inside a transaction it is counted in `#open`, and put back by a savepoint's
  *   rollback together with the changes and the queued work.
  * - A write that failed half-way poisons its transaction: nothing commits, even when the caller caught the error.
- * - `#known` is how objects lie in the tables, as far as transactions read or wrote them: forgotten by a rollback, and when
- *   the tables are at another revision than the last transaction left them at.
+ * - `#known` is how objects lie in the tables: forgotten by a rollback, and when somebody else has written.
  * - Listeners hear of commits in order: one that writes is heard of after all have heard of what it answered to.
  */
 import { expired, resourceVersionTooLarge, tooLarge } from '../../shared/errors.ts';
@@ -25,6 +24,7 @@ import {
   revisionAt,
   textBefore,
 } from './history.ts';
+import { type KnownObject, KnownObjects } from './known-objects.ts';
 import { openSchema } from './schema.ts';
 import type { Sql } from './sql.ts';
 import {
@@ -65,15 +65,6 @@ interface OpenTransaction {
   writing: boolean;
 }
 
-interface Current {
-  revision: number;
-  entries: string;
-}
-
-const idOf = ({ resource, namespace, name }: ObjectKey): string => `${resource}\0${namespace}\0${name}`;
-/** Their entries are a few hundred bytes each. */
-const MOST_KNOWN = 2000;
-
 const DEFAULT_COMPACTION_ROWS = 1000;
 /** Cloudflare refuses a row of more than 2 MB, and the entries share the object's. */
 const MAX_ENTRIES_BYTES = 262_144;
@@ -93,8 +84,7 @@ export class SqliteStore implements Store {
   #calling: (() => void)[] | undefined;
   #open: OpenTransaction | undefined;
   #transactions = 0;
-  readonly #known = new Map<string, Current | undefined>();
-  #knownAt = 0;
+  readonly #known = new KnownObjects();
 
   constructor(sql: Sql, options: SqliteStoreOptions) {
     this.#sql = sql;
@@ -193,7 +183,7 @@ export class SqliteStore implements Store {
       afterCommit: [],
       writing: false,
     };
-    if (open.revision !== this.#knownAt) this.#known.clear();
+    this.#known.begin(open.revision);
     this.#open = open;
     this.#transactions += 1;
     let committed = false;
@@ -205,10 +195,10 @@ export class SqliteStore implements Store {
         return value;
       });
       committed = true;
-      this.#knownAt = open.revision;
+      this.#known.committed(open.revision);
     } finally {
       this.#open = undefined;
-      if (!committed) this.#known.clear();
+      if (!committed) this.#known.forget();
       this.#work.ended(committed);
     }
     const { changes } = open;
@@ -229,7 +219,7 @@ export class SqliteStore implements Store {
       open.writing = writing;
       open.changes.length = changes;
       open.afterCommit.length = afterCommit;
-      this.#known.clear();
+      this.#known.forget();
       this.#work.rollBackTo(work);
       throw error;
     }
@@ -329,7 +319,7 @@ export class SqliteStore implements Store {
     );
     if (!stays) writeIndex(this.#sql, key, before ?? [], after);
     open.writing = false;
-    this.#know(key, { revision, entries: entriesText });
+    this.#known.set(key, { revision, entries: entriesText });
     return this.#changed(open, key, revision, text, before === undefined ? 'ADDED' : 'MODIFIED', after, before);
   }
 
@@ -354,37 +344,29 @@ export class SqliteStore implements Store {
     );
     writeIndex(this.#sql, key, before, []);
     open.writing = false;
-    this.#know(key, undefined);
+    this.#known.set(key, undefined);
     return this.#changed(open, key, revision, text, 'DELETED', before, before);
   }
 
   #get(key: ObjectKey): StoredObject | undefined {
     const found = getWithEntries(this.#sql, key);
-    this.#know(key, found && { revision: found.stored.revision, entries: found.entries });
+    this.#known.set(key, found && { revision: found.stored.revision, entries: found.entries });
     return found?.stored;
   }
 
-  #current(key: ObjectKey): Current | undefined {
-    const id = idOf(key);
-    const known = this.#known.get(id);
-    if (known !== undefined || this.#known.has(id)) return known;
-    const current = this.#sql.all<Current>(
-      `SELECT l.revision, l.entries FROM objects o CROSS JOIN log l ON l.revision = o.revision
-       WHERE o.resource = ? AND o.namespace = ? AND o.name = ?`,
-      key.resource,
-      key.namespace,
-      key.name,
-    )[0];
-    this.#know(key, current);
-    return current;
+  #current(key: ObjectKey): KnownObject | undefined {
+    const read = () =>
+      this.#sql.all<KnownObject>(
+        `SELECT l.revision, l.entries FROM objects o CROSS JOIN log l ON l.revision = o.revision
+         WHERE o.resource = ? AND o.namespace = ? AND o.name = ?`,
+        key.resource,
+        key.namespace,
+        key.name,
+      )[0];
+    return this.#known.get(key, read);
   }
 
-  #know(key: ObjectKey, current: Current | undefined): void {
-    if (this.#known.size >= MOST_KNOWN) this.#known.clear();
-    this.#known.set(idOf(key), current);
-  }
-
-  #expect(key: ObjectKey, current: Current | undefined, expected: number | undefined): void {
+  #expect(key: ObjectKey, current: KnownObject | undefined, expected: number | undefined): void {
     const actual = current?.revision ?? 0;
     if (expected !== undefined && expected !== actual) throw new RevisionMismatch(key, actual);
   }
