@@ -129,6 +129,8 @@ test('a watch tells what happens, goes on while the object sleeps, and ends with
     runInDurableObject(stub, (_, state) => state.getWebSockets().filter((each) => each.readyState === 1).length);
   for (let tries = 0; (await closed()) > 0; tries += 1) {
     if (tries > 200) throw new Error('the socket of a watch whose client has gone is still open');
+    // It is noticed when something is written to it, at the latest what keeps it alive.
+    await post('/v3/kv/put', put('a', String(tries)));
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 });
