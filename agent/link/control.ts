@@ -118,7 +118,6 @@ export class Control {
     switch (message.type) {
       case 'welcome':
         this.epoch = message.epoch;
-        this.kept.settled();
         this.kept.answered();
         if (replica.setWelcome(message)) this.parts.onTouched(WELCOME);
         log.info({ epoch: message.epoch, nodeCIDR: message.nodeCIDR }, 'welcomed by the cluster');
@@ -136,6 +135,8 @@ export class Control {
       case 'reported':
         if (reports.answered(message.id, message.refused)) this.sayAgainLater();
         else if (!this.againDue) this.againMs = AGAIN_MS;
+        // Not at the welcome: who is cut off at each of his reports is to come back ever later.
+        this.kept.settled();
         this.kept.answered();
         for (const { namespace = '', name = '', status } of message.refused ?? []) {
           log.warn({ namespace, name, code: status.code }, `a report was refused: ${status.message ?? ''}`);

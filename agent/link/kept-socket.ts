@@ -128,7 +128,8 @@ export class KeptSocket {
       },
       text: (text) => {
         this.heardMs = parts.timers.nowMs();
-        if (text !== PONG) this.guarded(() => parts.onText?.(text));
+        if (text === PONG) this.settled();
+        else this.guarded(() => parts.onText?.(text));
       },
       binary: (bytes) => {
         this.heardMs = parts.timers.nowMs();

@@ -69,6 +69,25 @@ async function welcomed() {
   return world;
 }
 
+test('one that is cut off at each of its reports comes back more and more slowly, until it is heard', async () => {
+  const { cluster, timers, status } = await welcomed();
+  const cutOff = async () => {
+    // The report goes.
+    timers.advance(timers.nextMs() ?? 0);
+    cluster.socket.down('1007 malformed');
+    const delayMs = timers.nextMs();
+    timers.advance(delayMs ?? 0);
+    cluster.socket.open();
+    await cluster.socket.say(WELCOME);
+    return delayMs;
+  };
+  status('a');
+  expect([await cutOff(), await cutOff(), await cutOff()]).toEqual([250, 500, 1000]);
+  timers.advance(timers.nextMs() ?? 0);
+  await cluster.socket.say({ type: 'reported', id: cluster.socket.heardOf('report')[0]?.id ?? 0 });
+  expect(await cutOff()).toBe(250);
+});
+
 test('it says hello first, and where its copy stands from the second time on', async () => {
   const { cluster, timers } = started();
   cluster.socket.open();

@@ -53,6 +53,19 @@ test('once the other side is well, the next failure starts from a short delay ag
   expect(timers.nextMs()).toBe(250);
 });
 
+test('a heartbeat that is answered says that it is well', () => {
+  const { timers, cluster } = started();
+  for (let attempt = 0; attempt < 5; attempt++) {
+    cluster.socket.down('refused');
+    timers.advance(timers.nextMs() ?? 0);
+  }
+  cluster.socket.open();
+  timers.advance(HEARTBEAT_MS);
+  cluster.socket.text(PONG);
+  cluster.socket.down('broke');
+  expect(timers.nextMs()).toBe(250);
+});
+
 test('it sends a heartbeat each interval while it is answered', () => {
   const { timers, cluster } = started();
   cluster.socket.open();
