@@ -210,3 +210,42 @@ describe('the audit log', () => {
     }
   });
 });
+
+test('an audit event says what policies and webhooks had to say, of what is refused as well', async () => {
+  const policies = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies';
+  const matchConstraints = {
+    resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'], operations: ['CREATE'] }],
+  };
+  const spec = {
+    matchConstraints,
+    validations: [{ expression: "object.data.key == 'value'" }, { expression: "object.data.other != 'bad'" }],
+    auditAnnotations: [{ key: 'who', valueExpression: "'made by ' + request.userInfo.username" }],
+  };
+  await call('POST', policies, { body: { metadata: { name: 'look' }, spec } });
+  const bind = (name: string, validationActions: string[]) =>
+    call('POST', `${policies.replace('policies', 'policybindings')}`, {
+      body: { metadata: { name }, spec: { policyName: 'look', validationActions } },
+    });
+  await bind('audits', ['Audit']);
+  const ask = (name: string, other: string) =>
+    call('POST', PATH, {
+      policy: rules({ level: 'Metadata', omitStages: ['RequestReceived'] }),
+      body: { ...map(name), data: { key: 'value', other } },
+    });
+  const failure = {
+    message: "failed expression: object.data.other != 'bad'",
+    policy: 'look',
+    binding: 'audits',
+    expressionIndex: 1,
+    validationActions: ['Audit'],
+  };
+  expect((await ask('seen', 'bad')).response.status).toBe(201);
+  await bind('denies', ['Deny']);
+  expect((await ask('refused', 'bad')).response.status).toBe(422);
+  expect((await ask('fine', 'good')).response.status).toBe(201);
+  expect(events.map(({ annotations }) => annotations?.['look/who'])).toEqual(Array(3).fill('made by kubernetes-admin'));
+  const failures = events.map(
+    ({ annotations }) => annotations?.['validation.policy.admission.k8s.io/validation_failure'],
+  );
+  expect(failures).toEqual([JSON.stringify([failure]), JSON.stringify([failure]), undefined]);
+});

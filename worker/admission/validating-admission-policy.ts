@@ -24,11 +24,14 @@ import { inForm, requestOf } from './request.ts';
 interface Objection {
   message: string;
   reason: string;
+  /** Of the validation, among the policy's. */
+  index: number;
 }
 
 const CODES: Record<string, number> = { Forbidden: 403, Unauthorized: 401, RequestEntityTooLarge: 413, Invalid: 422 };
 /** Kubernetes: all expressions of one policy on one write. */
 const BUDGET = 10_000_000;
+const FAILURE_ANNOTATION = 'validation.policy.admission.k8s.io/validation_failure';
 const MAX_MESSAGE_BYTES = 5 * 1024;
 const NO_PARAMS = 'no params found for policy binding with `Deny` parameterNotFoundAction';
 
@@ -117,7 +120,7 @@ function judge(
   annotate: (key: string, value: string) => void,
 ): Objection[] {
   const fails = policy.spec.failurePolicy !== 'Ignore';
-  const broken = (message: string): Objection[] => (fails ? [{ message, reason: '' }] : []);
+  const broken = (message: string, index = 0): Objection[] => (fails ? [{ message, reason: '', index }] : []);
   try {
     if (!conditionsHold(compiled, evaluation)) return [];
   } catch (error) {
@@ -128,10 +131,10 @@ function judge(
     try {
       if (evaluation.evaluate(program) === true) return [];
     } catch (error) {
-      return broken(`expression '${expression}' resulted in error: ${errorText(error)}`);
+      return broken(`expression '${expression}' resulted in error: ${errorText(error)}`, index);
     }
     const otherwise = plain.trim() === '' ? `failed expression: ${expression.trim()}` : plain.trim();
-    return [{ message: messageOf(evaluation, message, otherwise), reason }];
+    return [{ message: messageOf(evaluation, message, otherwise), reason, index }];
   });
   for (const { key, program } of compiled.annotations) {
     try {
@@ -232,9 +235,17 @@ function judgeBinding(
   const denials: StatusError[] = [];
   for (const param of params) {
     const evaluation = new Evaluation(compiled, { ...shared, params: param });
-    for (const { message, reason } of judge(bound, compiled, evaluation, admission.annotate)) {
-      if (actions.includes('Audit'))
-        admission.annotate('validation.policy.admission.k8s.io/validation_failure', message);
+    for (const { message, reason, index } of judge(bound, compiled, evaluation, admission.annotate)) {
+      if (actions.includes('Audit')) {
+        const failure = {
+          message,
+          policy: policy.metadata.name,
+          binding: binding.metadata.name,
+          expressionIndex: index,
+          validationActions: actions,
+        };
+        admission.annotate(FAILURE_ANNOTATION, JSON.stringify([failure]));
+      }
       if (actions.includes('Warn')) admission.warn(`Validation failed for ${names}: ${message}`);
       if (actions.includes('Deny')) denials.push(denied(message, reason));
     }

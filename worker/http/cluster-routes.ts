@@ -9,17 +9,16 @@ import type { WatchRequest } from '../links/event-texts.ts';
 import type { KeyspaceWatches } from '../links/keyspace-watches.ts';
 import type { Minions } from '../links/minions.ts';
 import type { Watches } from '../links/watches.ts';
-import type { Decision } from '../registry/rbac/policy.ts';
 import { ANNOTATIONS_HEADER, BASE_PATH_HEADER } from '../rpc.ts';
 import type { Reader } from '../store/store.ts';
 import type { UserInfo } from '../users.ts';
 import { compressible, errorAnswer, hasApiHeaders, pageNotFound, setApiHeaders, warningHeader } from './answers.ts';
-import { decisionHeader } from './audit/trail.ts';
+import { annotationsHeader, annotationsOf } from './audit/trail.ts';
 import { decodeUser } from './authentication.ts';
 import { attributesOf, authorize, forbiddenError } from './authorization.ts';
 import { answerBackups, type BackupParts, isBackupPath } from './backups.ts';
 import { answerDiscovery } from './discovery.ts';
-import { methodRefused, type RestParts, wantsProtobuf } from './exchange.ts';
+import { type Annotate, methodRefused, type RestParts, wantsProtobuf } from './exchange.ts';
 import { healthAnswer } from './health.ts';
 import { answerJoin } from './join.ts';
 import { parseListOptions, parseResourceVersion } from './list-options.ts';
@@ -47,25 +46,24 @@ const KEYSPACE_PATH = '/v3/';
 
 /** Always an answer: errors become a Status here, for they do not keep their class on the way to the Worker. */
 export async function answerClusterRequest(parts: ClusterParts, request: Request): Promise<Response> {
-  let decided: Decision | undefined;
-  const made = await answerOf(parts, request, (decision) => {
-    decided = decision;
+  const annotations: Record<string, string> = {};
+  const made = await answerOf(parts, request, (key, value) => {
+    // Kubernetes: what was said first stays.
+    annotations[key] ??= value;
   });
   const answer = await protobufAnswer(request, made);
-  if (decided !== undefined && request.headers.has(ANNOTATIONS_HEADER)) {
-    answer.headers.set(ANNOTATIONS_HEADER, decisionHeader(decided));
+  if (Object.keys(annotations).length > 0 && request.headers.has(ANNOTATIONS_HEADER)) {
+    answer.headers.set(ANNOTATIONS_HEADER, annotationsHeader(annotations));
   }
   if (!hasApiHeaders(answer)) setApiHeaders(request.headers, answer);
   return answer;
 }
 
-type Tell = (decision: Decision) => void;
-
-async function answerOf(parts: ClusterParts, request: Request, tell: Tell): Promise<Response> {
+async function answerOf(parts: ClusterParts, request: Request, annotate: Annotate): Promise<Response> {
   const { path, query } = splitTarget(request.url);
   try {
     const user = decodeUser(request.headers);
-    return await route(parts, request, parseRequestInfo(request.method, path, query), user, tell);
+    return await route(parts, request, parseRequestInfo(request.method, path, query), user, annotate);
   } catch (error) {
     return errorAnswer(error, { method: request.method, path }, isPretty(request, query));
   }
@@ -80,14 +78,14 @@ async function route(
   request: Request,
   info: RequestInfo,
   user: UserInfo,
-  tell: Tell,
+  annotate: Annotate,
 ): Promise<Response> {
   const { store } = parts.registry;
   if (whyTokenEnded(user, store, parts.nowMs()) !== undefined) throw unauthorized();
   const attributes = attributesOf(user, info);
   const decision = authorize(attributes, store);
   const { allowed, reason } = decision;
-  tell(decision);
+  for (const [key, value] of Object.entries(annotationsOf(decision))) annotate(key, value);
   const served = info.isResource ? parts.catalog().findResource(info.group, info.version, info.resource) : undefined;
   // What is stored is read or written on the way to its answer; anything else could come from memory alone.
   if (!allowed || served === undefined || served.definition.virtual === true) requireCurrentInstance(store);
@@ -95,7 +93,7 @@ async function route(
   if (!info.isResource) return (await onPath(parts, request, info, user)) ?? pageNotFound();
   if (info.verb === '') throw methodRefused();
   if (info.verb === 'watch') return onWatch(parts, request, info);
-  return answerResource(parts, request, info, user);
+  return answerResource(parts, request, info, user, annotate);
 }
 
 /** Durable Objects: an instance that another one has replaced learns it at its next look at storage, which throws. */

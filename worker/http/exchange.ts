@@ -43,6 +43,9 @@ export interface RestParts extends TokenTrust {
 }
 
 /** One request on its way. */
+/** Says something for the request's audit event. */
+export type Annotate = (key: string, value: string) => void;
+
 export interface Exchange {
   parts: RestParts;
   read: ReadParts;
@@ -53,6 +56,7 @@ export interface Exchange {
   /** '' for cluster-scoped resources. */
   namespace: string;
   warnings: string[];
+  annotate: Annotate;
 }
 
 export const TABLE_FORMS = ['Table', 'PartialObjectMetadata'];
@@ -127,6 +131,7 @@ export async function writing<T>(
     manager: options.fieldManager ?? '',
     dryRun: options.dryRun,
     warn: (text: string) => void warnings.push(text),
+    annotate: exchange.annotate,
   };
   const { served, info } = exchange;
   return transactAsking(

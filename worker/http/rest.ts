@@ -21,6 +21,7 @@ import { json, pageNotFound, warningHeader } from './answers.ts';
 import { applyObject } from './apply.ts';
 import { onComponentStatuses } from './component-statuses.ts';
 import {
+  type Annotate,
   bodyOf,
   type Exchange,
   formOf,
@@ -52,6 +53,7 @@ export async function answerResource(
   request: Request,
   info: RequestInfo,
   user: UserInfo,
+  annotate: Annotate,
 ): Promise<Response> {
   const served = findServed(parts.catalog(), info);
   if (served === undefined) return pageNotFound();
@@ -64,6 +66,7 @@ export async function answerResource(
     served,
     namespace: served.identity.namespaced ? info.namespace : '',
     warnings: served.definition.deprecation === undefined ? [] : [served.definition.deprecation],
+    annotate,
   };
   const answer = await (info.subresource === '' ? onObject(exchange) : onSubresource(exchange));
   for (const warning of exchange.warnings) answer.headers.append('warning', warningHeader(warning));

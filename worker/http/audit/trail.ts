@@ -101,7 +101,7 @@ export class AuditTrail {
     this.#event.impersonatedUser = shownUser(user);
   }
 
-  /** What the object says of its decision. */
+  /** What the object says of its decisions. */
   decided(annotations: string | null): void {
     if (annotations !== null) this.#decision = JSON.parse(decodeURIComponent(annotations)) as Record<string, string>;
   }
@@ -190,9 +190,15 @@ export class AuditTrail {
   }
 }
 
-/** For the header: the object's decision, as annotations. */
-export const decisionHeader = ({ allowed, reason }: Decision): string =>
-  encodeURIComponent(JSON.stringify({ [DECISION]: allowed ? 'allow' : 'forbid', [REASON]: reason }));
+/** What a request's audit event says of an authorizer's decision. */
+export const annotationsOf = ({ allowed, reason }: Decision): Record<string, string> => ({
+  [DECISION]: allowed ? 'allow' : 'forbid',
+  [REASON]: reason,
+});
+
+/** For the header: what the object says of a request. */
+export const annotationsHeader = (annotations: Record<string, string>): string =>
+  encodeURIComponent(JSON.stringify(annotations));
 
 const statusOf = (object: unknown): Status | undefined => {
   const { kind } = (object ?? {}) as { kind?: unknown };
