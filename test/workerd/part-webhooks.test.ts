@@ -312,3 +312,33 @@ test('a TokenRequest is seen as it was sent by who may change it, and as it is g
     message: 'admission webhook "see.example.com" denied the request: too long',
   });
 });
+
+describe('a review', () => {
+  const REVIEWS = '/apis/authorization.k8s.io/v1';
+  const question = { resourceAttributes: { namespace: 'nowhere', verb: 'get', resource: 'pods' } };
+
+  test('is shown to webhooks and policies before it is answered, and stored nowhere', async () => {
+    const api = fresh();
+    await configureWebhook(api, 'mutating', 'asks', on('selfsubjectaccessreviews', 'CREATE'));
+    hooks.set('asks', () => ({ patch: [{ op: 'replace', path: '/spec/resourceAttributes/verb', value: 'list' }] }));
+    const revision = async () => (await api.json<KubeObject>('GET', '/api/v1/pods')).metadata.resourceVersion;
+    const before = await revision();
+    const path = `${REVIEWS}/selfsubjectaccessreviews`;
+    const review = await api.json<KubeObject>('POST', path, { body: { spec: question } });
+    expect(review).toMatchObject({ spec: { resourceAttributes: { verb: 'list' } }, status: { allowed: true } });
+    expect(asked[0]?.request).toMatchObject({
+      kind: { group: 'authorization.k8s.io', version: 'v1', kind: 'SelfSubjectAccessReview' },
+      operation: 'CREATE',
+      object: { spec: { resourceAttributes: { verb: 'get' } } },
+    });
+    expect(await revision()).toBe(before);
+    await policy(api, 'authorization.k8s.io v1 selfsubjectaccessreviews', 'CREATE', 'false');
+    expect(await api.refusal('POST', path, { body: { spec: question } })).toMatchObject({ http: 422 });
+  });
+
+  test('of a namespace that is not there is answered', async () => {
+    const path = `${REVIEWS}/namespaces/nowhere/localsubjectaccessreviews`;
+    const spec = { ...question, user: 'somebody' };
+    expect(await fresh().json('POST', path, { body: { spec } })).toMatchObject({ status: { allowed: false } });
+  });
+});

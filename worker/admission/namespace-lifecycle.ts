@@ -24,6 +24,10 @@ function terminatingError({ definition, namespace, name }: Admission): StatusErr
   return new StatusError(403, 'Forbidden', error.message, { ...error.status.details, causes });
 }
 
+/** Kubernetes: who may do what in a namespace can be asked whether it is there or not. */
+const isAccessReview = ({ definition: { identity } }: Admission): boolean =>
+  identity.group === 'authorization.k8s.io' && identity.resource === 'localsubjectaccessreviews';
+
 export const namespaceLifecycle: AdmissionPlugin = {
   name: 'NamespaceLifecycle',
   admit(admission) {
@@ -35,7 +39,7 @@ export const namespaceLifecycle: AdmissionPlugin = {
       return;
     }
     // Kubernetes: an eviction, a binding and a token are made as well.
-    if (operation !== 'CREATE' || namespace === '') return;
+    if (operation !== 'CREATE' || namespace === '' || isAccessReview(admission)) return;
     const found = reader.get('namespaces', '', namespace);
     if (found === undefined) throw notFound(NAMESPACES, namespace);
     if (found.metadata.deletionTimestamp !== undefined) throw terminatingError(admission);

@@ -5,9 +5,11 @@
 
 import type { DeleteOptions, KubeObject } from '../../shared/api/meta.ts';
 import { invalid, invalidValue, noSuchPath } from '../../shared/errors.ts';
+import { admitUnwritten } from '../registry/admit.ts';
 import type { Written } from '../registry/commit.ts';
 import { create } from '../registry/create.ts';
 import { deleteCollection, deletedStatus, deleteObject, validateDeleteOptions } from '../registry/delete.ts';
+import { copyJson } from '../registry/json.ts';
 import { requireKind } from '../registry/metadata.ts';
 import { parseSelection } from '../registry/selection.ts';
 import { type ObjectPart, update } from '../registry/update.ts';
@@ -276,5 +278,10 @@ async function onReview(exchange: Exchange): Promise<Response> {
   const object = await readObject(exchange, options.fieldValidation);
   const { kind, group, version } = served.identity;
   const review = { kind, apiVersion: `${group}/${version}`, metadata: {}, ...object } as unknown as KubeObject;
-  return json(await answerReview({ ...parts, store: parts.registry.store }, user, namespace, review), 201, pretty);
+  const admitted = await writing(exchange, options, (session) => {
+    const draft = copyJson(review);
+    admitUnwritten(session, { operation: 'CREATE', definition: served.definition, namespace, name: '', draft });
+    return draft;
+  });
+  return json(await answerReview({ ...parts, store: parts.registry.store }, user, namespace, admitted), 201, pretty);
 }

@@ -58,6 +58,12 @@ function admissionOf(session: Session, write: Write, { draft, current }: Shown):
   };
 }
 
+/** Both rounds over what is written nowhere: its draft is what becomes of it. @throws StatusError, WebhooksNeeded */
+export function admitUnwritten(session: Session, write: Write): void {
+  admit(session, write);
+  admitValid(session, write);
+}
+
 /** The first round: before validation, and the draft may change. */
 export function admit(session: Session, write: Write): void {
   const shown = shownOf(write);

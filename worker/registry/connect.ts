@@ -2,7 +2,7 @@
 import { apiVersionOf, type KubeObject } from '../../shared/api/meta.ts';
 import { shownKind } from '../admission/shown-kinds.ts';
 import type { Connect, ConnectOptions } from '../rpc.ts';
-import { admit, admitValid } from './admit.ts';
+import { admitUnwritten } from './admit.ts';
 import { copyJson } from './json.ts';
 import type { Session } from './session.ts';
 import type { Write } from './write.ts';
@@ -15,8 +15,7 @@ export function admitConnect(session: Session, asked: Connect): ConnectOptions {
   if (definition === undefined || kind === undefined) throw new Error(`${resource}/${subresource} connects nobody`);
   const draft = { kind: kind.kind, apiVersion: apiVersionOf(kind), ...copyJson(options) } as unknown as KubeObject;
   const write: Write = { operation: 'CONNECT', definition, part: subresource, namespace, name, draft };
-  admit(session, write);
-  admitValid(session, write);
+  admitUnwritten(session, write);
   const { kind: _, apiVersion: __, ...left } = draft as unknown as ConnectOptions;
   return left;
 }
