@@ -10,8 +10,9 @@ import { allowedByLastApplied, LAST_APPLIED, withLastApplied } from './apply/las
 import { type Applied, apply, trackUpdate } from './apply/managed-fields.ts';
 import { blankOf, writeScope } from './apply/tracking.ts';
 import type { JsonMap } from './apply/typed.ts';
-import { type Current, readCurrent } from './commit.ts';
+import { readCurrent } from './commit.ts';
 import { create } from './create.ts';
+import type { Current } from './current.ts';
 import { requireKind, requireName, settleNamespace } from './metadata.ts';
 import type { Session } from './session.ts';
 import { partRulesOf, type Updated, update } from './update.ts';

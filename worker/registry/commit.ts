@@ -7,20 +7,10 @@ import { conflict, MODIFIED, StatusError } from '../../shared/errors.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
 import { type IndexEntry, MAX_OBJECT_BYTES, type ObjectKey, type StoredObject } from '../store/store.ts';
 import { asWritten, isStoredAs, storedInVersion } from './conversion.ts';
+import { type Current, parseStored } from './current.ts';
 import { entriesOf } from './entries.ts';
 import { serialise } from './metadata.ts';
 import type { Session } from './session.ts';
-
-/** What is stored, in the version of the definition that it was read by. */
-export interface Current {
-  object: KubeObject;
-  revision: number;
-  text: string;
-  /** As it lies in the store, where that is in another version, or not as its version has it now. */
-  stored?: string;
-  /** What it can be found by, where that is at hand. */
-  entries?: readonly IndexEntry[];
-}
 
 /** What a write leaves behind, in the version of the definition that it was written by. */
 export interface Written {
@@ -32,12 +22,6 @@ export const keyOf = (identity: Identity, namespace: string, name: string): Obje
   resource: groupResourceOf(identity),
   namespace: identity.namespaced ? namespace : '',
   name,
-});
-
-export const parseStored = (stored: StoredObject): Current => ({
-  object: JSON.parse(stored.text) as KubeObject,
-  revision: stored.revision,
-  text: stored.text,
 });
 
 /** @throws StatusError 500 and WebhooksNeeded where a webhook converts. */

@@ -4,7 +4,7 @@
  * changes what is in here: what is written next shares the parts that stay.
  */
 import type { ObjectKey, Transaction } from '../store/store.ts';
-import { type Current, parseStored } from './commit.ts';
+import { type Current, parseStored } from './current.ts';
 
 /** Characters of their texts, together; parsed they take about four times as much. */
 const MOST_LENGTH = 3_000_000;

@@ -17,8 +17,9 @@ import type { PartRules, ResourceDefinition, SpecPart } from '../resources/defin
 import { validateMetadata, validateMetadataUpdate } from '../resources/metadata-validation.ts';
 import { admit, admitValid } from './admit.ts';
 import { trackChange } from './apply/tracking.ts';
-import { type Current, commit, isOutdated, readCurrent, remove, requireRevision, type Written } from './commit.ts';
+import { commit, isOutdated, readCurrent, remove, requireRevision, type Written } from './commit.ts';
 import { create } from './create.ts';
+import type { Current } from './current.ts';
 import { fillIn } from './fill-in.ts';
 import { isHeld } from './finalizers.ts';
 import { copyJson } from './json.ts';
