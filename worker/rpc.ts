@@ -9,11 +9,18 @@ import type { UserInfo } from './users.ts';
 export const USER_HEADER = 'x-longshore-user';
 /** Which cluster: an object cannot always tell its own name. */
 export const CLUSTER_HEADER = 'x-longshore-cluster';
-/** What stood before the API's own paths in the client's URL: `/clusters/NAME`, or ''. */
+/** What stood before the API's own paths in the client's URL: `/clusters/NAME`; absent where nothing did. */
 export const BASE_PATH_HEADER = 'x-longshore-base-path';
 
 /** The Worker asks the object to say how it decided, and why; in the answer, that. No secret: a review tells as much. */
 export const ANNOTATIONS_HEADER = 'x-longshore-audit';
+
+/** An ordinary fetch, by whichever method: GET unless it says another. Headers are plain: making `Headers` costs every request. */
+export interface Question {
+  method?: string;
+  headers?: Record<string, string>;
+  body?: BodyInit | undefined;
+}
 
 export type Outcome<T> = { ok: true; value: T } | { ok: false; status: Status };
 

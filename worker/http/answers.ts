@@ -7,10 +7,10 @@ export const AUDIT_ID = 'audit-id';
 const UNEXPECTED = 'an unexpected error; the control plane logged it';
 
 /** Flow control is the platform's; the headers tell clients that they need not throttle themselves. */
-const FLOW_HEADERS = Object.entries({
+const FLOW_HEADERS = {
   'x-kubernetes-pf-flowschema-uid': '6b1a1a5e-3f0e-4c11-9e0b-6c6f6e677368',
   'x-kubernetes-pf-prioritylevel-uid': '0f3c7d52-8a44-4f6e-8a57-6f7265000001',
-});
+};
 
 /** The client's own, where it is one. */
 export const auditIdOf = (headers: Headers): string => {
@@ -21,10 +21,15 @@ export const auditIdOf = (headers: Headers): string => {
 /** A 101 needs none: copying it for them would lose its socket. */
 export const hasApiHeaders = (response: Response): boolean => response.status === 101 || response.headers.has(AUDIT_ID);
 
-/** What is on every answer of the API. Set where the answer is made: on its way it cannot be changed without a copy. */
-export function setApiHeaders(request: Headers, { headers }: Response, auditId = auditIdOf(request)): void {
-  headers.set(AUDIT_ID, auditId);
-  for (const [name, value] of FLOW_HEADERS) headers.set(name, value);
+/** What is on every answer of the API to this request. An answer that is made with them need not be given them later. */
+export const apiHeaders = (request: Headers, auditId = auditIdOf(request)): Record<string, string> => ({
+  [AUDIT_ID]: auditId,
+  ...FLOW_HEADERS,
+});
+
+/** Set where the answer is made: on its way it cannot be changed without a copy. */
+export function setApiHeaders(request: Headers, { headers }: Response, auditId?: string): void {
+  for (const [name, value] of Object.entries(apiHeaders(request, auditId))) headers.set(name, value);
 }
 
 /** Unknown ones a proxy or tool may cache otherwise. */

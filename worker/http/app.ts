@@ -12,7 +12,7 @@ import type { Env } from '../env.ts';
 import { statusErrorOf } from '../links/tunnel.ts';
 import { mediaTypeOf } from '../resources/decode.ts';
 import { isPackedType, packYaml } from '../resources/yaml-body.ts';
-import { ANNOTATIONS_HEADER, BASE_PATH_HEADER, CLUSTER_HEADER, USER_HEADER } from '../rpc.ts';
+import { ANNOTATIONS_HEADER, BASE_PATH_HEADER, CLUSTER_HEADER, type Question, USER_HEADER } from '../rpc.ts';
 import type { UserInfo } from '../users.ts';
 import { AUDIT_ID, errorAnswer, hasApiHeaders, setApiHeaders } from './answers.ts';
 import { trailOf } from './audit/audit.ts';
@@ -76,22 +76,22 @@ export function createApp(): Hono<App> {
     const { path } = splitTarget(context.req.url);
     return errorAnswer(error, { method: context.req.method, path }, isPretty(context));
   });
-  app.use('*', async (context, next) => {
-    requireTLS(context.req.url);
-    context.set('caller', await callerOf(context));
+  const etcd = new Hono<App>();
+  etcd.use('/v3/*', async (context, next) => {
+    context.set('caller', requireKnown(await callerOf(context)));
     return next();
   });
-  app.get('*', async (context, next) => (await answerHere(context)) ?? next());
-  app.use('*', async (context, next) => {
-    const { user, info } = context.get('caller');
-    // Anonymous callers wake nobody.
-    if (isAnonymous(user)) throw forbiddenError(attributesOf(user, info));
-    return next();
-  });
-  const etcd = etcdRoutes<App>((context, path, init) => ask(context, path, init));
+  etcd.route(
+    '/',
+    etcdRoutes<App>((context, path, question) => ask(context, context.get('caller'), path, question)),
+  );
   app.route('/', etcd);
   app.route('/clusters/:cluster', etcd);
-  app.all('*', onApi);
+  // Of everything else there is one handler: hono runs that as it is, and layers of them cost every request.
+  app.all('*', async (context) => {
+    const caller = await callerOf(context);
+    return (await answerHere(context, caller)) ?? onApi(context, requireKnown(caller));
+  });
   return app;
 }
 
@@ -102,19 +102,27 @@ const isPretty = ({ req }: Exchange): boolean => {
 
 const isAnonymous = (user: UserInfo): boolean => user.groups.includes('system:unauthenticated');
 
+/** Anonymous callers wake nobody. @throws StatusError 403 */
+function requireKnown(caller: Caller): Caller {
+  if (isAnonymous(caller.user)) throw forbiddenError(attributesOf(caller.user, caller.info));
+  return caller;
+}
+
 /** Tokens must not travel in the clear: the plain port serves public Services and hooks only, which never come here. */
 function requireTLS(url: string): void {
   if (!url.startsWith('https:')) throw badRequest('Client sent an HTTP request to an HTTPS server.');
 }
 
+/** @throws StatusError 400 without TLS, 401 for a token that is not good, 403 for one who may not act as whom he names. */
 async function callerOf({ env, req }: Exchange): Promise<Caller> {
+  requireTLS(req.url);
   const target = targetOf(req.url);
   const info = parseRequestInfo(req.method, target.path, target.query);
   const { headers } = req.raw;
   const { cluster } = target;
   const trail = trailOf(env, req.raw);
   trail?.asked(cluster, info);
-  const object = () => env.CLUSTER.get(env.CLUSTER.idFromName(cluster));
+  const object = () => clusterObject(env, cluster);
   const user = await authenticate(headers, trustOf(env, cluster), cluster, Date.now(), (token) =>
     object().bootstrapUser(token),
   );
@@ -130,22 +138,42 @@ async function callerOf({ env, req }: Exchange): Promise<Caller> {
   return { user: outcome.value, target, info };
 }
 
-/** The Cluster object of the request, as its caller; the client's own headers only where the API reads them. */
-async function ask(context: Exchange, path: string, init: RequestInit): Promise<Response> {
+/** Durable Objects: an id is a keyed hash of its name, which costs more than remembering it. */
+const ids = new Map<string, DurableObjectId>();
+const MAX_IDS = 1000;
+
+function clusterObject({ CLUSTER }: Env, name: string) {
+  let id = ids.get(name);
+  if (id === undefined) {
+    id = CLUSTER.idFromName(name);
+    if (ids.size >= MAX_IDS) ids.clear();
+    ids.set(name, id);
+  }
+  return CLUSTER.get(id);
+}
+
+/** The Cluster object of the request, as its caller. */
+async function ask(
+  context: Exchange,
+  { user, target }: Caller,
+  path: string,
+  { method = 'GET', headers: given, body }: Question,
+): Promise<Response> {
   const { env } = context;
-  const { user, target } = context.get('caller');
-  const headers = init.headers instanceof Headers ? init.headers : new Headers(init.headers);
-  headers.set(USER_HEADER, encodeUser(user));
-  headers.set(CLUSTER_HEADER, target.cluster);
-  headers.set(BASE_PATH_HEADER, target.basePath);
+  const headers: Record<string, string> = {
+    ...given,
+    [USER_HEADER]: encodeUser(user),
+    [CLUSTER_HEADER]: target.cluster,
+  };
+  if (target.basePath !== '') headers[BASE_PATH_HEADER] = target.basePath;
   const trail = trailOf(env, context.req.raw);
   if (trail?.isOn) {
-    headers.set(AUDIT_ID, trail.auditId);
-    headers.set(ANNOTATIONS_HEADER, 'wanted');
+    headers[AUDIT_ID] = trail.auditId;
+    headers[ANNOTATIONS_HEADER] = 'wanted';
   }
-  const object = env.CLUSTER.get(env.CLUSTER.idFromName(target.cluster));
+  const object = clusterObject(env, target.cluster);
   try {
-    const answer = await object.fetch(`https://cluster${path}`, { ...init, headers, redirect: 'manual' });
+    const answer = await object.fetch(`https://cluster${path}`, { method, headers, body, redirect: 'manual' });
     trail?.decided(answer.headers.get(ANNOTATIONS_HEADER));
     return answer;
   } catch (error) {
@@ -160,10 +188,10 @@ function platformError(error: unknown): unknown {
   return retryable ? serviceUnavailable('the control plane is restarting, please try again') : error;
 }
 
-async function onApi(context: Exchange): Promise<Response> {
+async function onApi(context: Exchange, caller: Caller): Promise<Response> {
   const { env } = context;
   const request = context.req.raw;
-  const { user, target, info } = context.get('caller');
+  const { user, target, info } = caller;
   if (info.path === DATA_PATH) return handleDataSocket(request, env, target.cluster, user);
   if (isUsage(info)) return handleUsage(request, env, target.cluster, info, user);
   if (isProxy(info)) return handleProxy(request, env, target, info, user);
@@ -177,13 +205,14 @@ async function onApi(context: Exchange): Promise<Response> {
     const sent = request.body === null ? undefined : await readBody(request, limit);
     const body = forObject(info, headers, sent);
     trailOf(env, request)?.received(body);
-    const call = (target: string) => ask(context, target, { method, headers, body });
+    const call = (path: string) => ask(context, caller, path, { method, headers, body });
     if (info.path === RESTORE_PATH && info.query.has('time')) return rewindThrough(call, info.query);
-    return yamlAnswer(await call(path));
+    const answer = await call(path);
+    return headers.accept?.includes('yaml') ? yamlAnswer(answer) : answer;
   }
-  headers.set('upgrade', 'websocket');
+  headers.upgrade = 'websocket';
   return watchAnswer(request, {
-    open: () => ask(context, path, { method, headers }),
+    open: () => ask(context, caller, path, { method, headers }),
     timeoutSeconds: parseListOptions(info.query, true).timeoutSeconds,
     random: Math.random,
     waitUntil: (promise) => context.executionCtx.waitUntil(promise),
@@ -191,9 +220,8 @@ async function onApi(context: Exchange): Promise<Response> {
 }
 
 /** What needs no object. With a token, readiness is the object's to say: it has the store. */
-async function answerHere(context: Exchange): Promise<Response | undefined> {
-  const { user, info, target } = context.get('caller');
-  const { env } = context;
+async function answerHere({ env, req }: Exchange, { user, info, target }: Caller): Promise<Response | undefined> {
+  if (info.isResource || (req.method !== 'GET' && req.method !== 'HEAD')) return undefined;
   const { path, query } = info;
   if (path === '/version' || path === '/version/') return versionAnswer(true);
   const issuer = await issuerAnswer(path, issuerOf(env.API_URL, target.cluster), env.ROOT_SECRET);
@@ -203,19 +231,38 @@ async function answerHere(context: Exchange): Promise<Response | undefined> {
 }
 
 /** The object gets no YAML: what it says goes on as JSON. */
-function forObject(info: RequestInfo, headers: Headers, body: Uint8Array | undefined): Uint8Array | undefined {
-  const isPacked = info.isResource && isPackedType(mediaTypeOf(headers.get('content-type')));
-  if (!isPacked || body === undefined || body.length === 0) return body;
-  headers.delete('content-length');
+function forObject(
+  info: RequestInfo,
+  headers: Record<string, string>,
+  body: Uint8Array | undefined,
+): Uint8Array | undefined {
+  if (body === undefined || body.length === 0) return body;
+  const isPacked = info.isResource && isPackedType(mediaTypeOf(headers['content-type'] ?? null));
+  if (!isPacked) return body;
+  delete headers['content-length'];
   return new TextEncoder().encode(packYaml(body));
 }
 
-const NOT_FORWARDED = ['authorization', 'sec-websocket-protocol', 'sec-websocket-extensions', ANNOTATIONS_HEADER];
+/** What the object reads of a client's headers. The caller is what the Worker found, and its token goes no further. */
+const FORWARDED = [
+  'accept',
+  'accept-encoding',
+  AUDIT_ID,
+  'content-length',
+  'content-type',
+  'host',
+  'if-none-match',
+  'transfer-encoding',
+  'upgrade',
+  'user-agent',
+];
 
-/** The caller is what the Worker found, whatever the client says; its token goes no further. */
-function forwardedHeaders(headers: Headers): Headers {
-  const forwarded = new Headers(headers);
-  for (const name of NOT_FORWARDED) forwarded.delete(name);
+function forwardedHeaders(headers: Headers): Record<string, string> {
+  const forwarded: Record<string, string> = {};
+  for (const name of FORWARDED) {
+    const value = headers.get(name);
+    if (value !== null) forwarded[name] = value;
+  }
   return forwarded;
 }
 

@@ -4,13 +4,14 @@
  * Source: https://etcd.io/docs/v3.5/dev-guide/api_grpc_gateway/
  */
 import { type Context, type Env, Hono } from 'hono';
+import type { Question } from '../rpc.ts';
 import { ClientStream } from './client-stream.ts';
 
 /**
  * Asks the Cluster object of this request, as its authenticated caller.
  * @param path from the cluster's root: `/v3/kv/range`
  */
-export type AskCluster<E extends Env> = (context: Context<E>, path: string, init: RequestInit) => Promise<Response>;
+export type AskCluster<E extends Env> = (context: Context<E>, path: string, question: Question) => Promise<Response>;
 
 /** Both as text messages on the socket to the object. */
 const PROGRESS = 'progress';

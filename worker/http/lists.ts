@@ -41,6 +41,8 @@ export interface ReadParts {
   reader: Reader;
   nowMs(): number;
   webhooks: WebhookClient;
+  /** Of the answer (`apiHeaders`). */
+  headers: Record<string, string>;
 }
 
 export function includeObject(query: URLSearchParams): IncludeObject {
@@ -82,7 +84,7 @@ export function objectAnswer(
 ): Response {
   const shown = servedText(served, text);
   if (form.yaml || (form.as === '' && !form.pretty)) {
-    return textAnswer(jsonText(`${shown}\n`, status), form, shown.length);
+    return textAnswer(jsonText(`${shown}\n`, status, parts.headers), form, shown.length);
   }
   const object = JSON.parse(shown) as KubeObject;
   if (form.as === 'Table') {

@@ -35,6 +35,9 @@ export function splitTarget(url: string): { path: string; query: string } {
   return mark === -1 ? { path: bare, query: '' } : { path: bare.slice(0, mark), query: bare.slice(mark + 1) };
 }
 
+/** Most requests ask for nothing more. Nobody changes what a query says. */
+const NO_QUERY = new URLSearchParams();
+
 const VERBS: Record<string, string> = {
   POST: 'create',
   GET: 'get',
@@ -70,7 +73,7 @@ export function parseRequestInfo(method: string, rawPath: string, query: string)
     verb: method.toLowerCase(),
     isResource: false,
     path,
-    query: new URLSearchParams(query),
+    query: query === '' ? NO_QUERY : new URLSearchParams(query),
     prefix: '',
     group: '',
     version: '',

@@ -19,7 +19,7 @@ import type { JsonObject } from '../resources/definition.ts';
 import { checkFields } from '../resources/fields.ts';
 import { schemaOfKind } from '../resources/schemas.ts';
 import type { UserInfo } from '../users.ts';
-import { json, pageNotFound, warningHeader } from './answers.ts';
+import { apiHeaders, json, pageNotFound, warningHeader } from './answers.ts';
 import { applyObject } from './apply.ts';
 import { onComponentStatuses } from './component-statuses.ts';
 import {
@@ -61,7 +61,12 @@ export async function answerResource(
   if (served === undefined) return pageNotFound();
   const exchange: Exchange = {
     parts,
-    read: { reader: parts.registry.store, nowMs: parts.nowMs, webhooks: parts.webhooks },
+    read: {
+      reader: parts.registry.store,
+      nowMs: parts.nowMs,
+      webhooks: parts.webhooks,
+      headers: apiHeaders(request.headers),
+    },
     request,
     info,
     user,

@@ -11,7 +11,7 @@ export type ObjectStorage = Pick<DurableObjectStorage, 'sql' | 'transactionSync'
 function withBytes(row: Record<string, SqlStorageValue>): SqlRow {
   for (const column in row) {
     const value = row[column];
-    if (value instanceof ArrayBuffer) (row as SqlRow)[column] = new Uint8Array(value);
+    if (typeof value === 'object' && value !== null) (row as SqlRow)[column] = new Uint8Array(value);
   }
   return row as SqlRow;
 }
