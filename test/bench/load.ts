@@ -24,7 +24,8 @@ export interface LoadOptions {
 export interface LoadResult {
   perSecond: number;
   p50Ms: number;
-  p99Ms: number;
+  /** How long each call took, the shortest first. */
+  latenciesMs: number[];
   /** Answers by status code. */
   codes: Record<number, number>;
 }
@@ -81,7 +82,7 @@ export async function drive(options: {
   send(index: number, connection: number): Promise<number>;
 }): Promise<LoadResult> {
   let next = 0;
-  const latencies: number[] = [];
+  const latenciesMs: number[] = [];
   const codes: Record<number, number> = {};
   const startedAt = performance.now();
   const worker = async (_: unknown, connection: number) => {
@@ -89,17 +90,17 @@ export async function drive(options: {
       const index = next++;
       const at = performance.now();
       const code = await options.send(index, connection);
-      latencies.push(performance.now() - at);
+      latenciesMs.push(performance.now() - at);
       codes[code] = (codes[code] ?? 0) + 1;
     }
   };
   await Promise.all(Array.from({ length: options.connections }, worker));
   const seconds = (performance.now() - startedAt) / 1000;
-  latencies.sort((a, b) => a - b);
+  latenciesMs.sort((a, b) => a - b);
   return {
     perSecond: options.requests / seconds,
-    p50Ms: percentile(latencies, 0.5),
-    p99Ms: percentile(latencies, 0.99),
+    p50Ms: percentile(latenciesMs, 0.5),
+    latenciesMs,
     codes,
   };
 }

@@ -1,5 +1,5 @@
 /** Ours and the baseline's, turn and turn about: what else the machine does meanwhile hits both alike. */
-import { median } from './load.ts';
+import { median, percentile } from './load.ts';
 import { profiled } from './profile.ts';
 
 /** What a median needs to be worth the name. */
@@ -30,3 +30,17 @@ export async function rounds<O, B>(
 }
 
 export const medianOf = <R>(results: readonly R[], value: (round: R) => number): number => median(results.map(value));
+
+/**
+ * Of all rounds' values together. What happens once in a few rounds (a checkpoint) would be in most rounds' percentile or in
+ * none, by chance; here it weighs what it does.
+ */
+export const percentileOf = <R>(
+  results: readonly R[],
+  values: (round: R) => readonly number[],
+  share: number,
+): number =>
+  percentile(
+    results.flatMap(values).sort((a, b) => a - b),
+    share,
+  );
