@@ -51,6 +51,12 @@ const OBJECT_CLASSES = [
   { className: 'Relay', binding: 'RELAY', uniqueKey: 'longshore-relay' },
 ];
 
+/**
+ * V8 frees the young objects of some thousand requests at once, and with them what workerd holds for each (its Request,
+ * Response, Headers): 25 ms in which nobody is answered. A young generation of at most 4 MB, not 16, makes that 8.
+ */
+const V8_FLAGS = ['--max-semi-space-size=4'];
+
 export function workerdConfig(layout: Layout, settings: WorkerdSettings): string {
   // `embed` takes paths relative to the configuration file only.
   const embed = (path: string) => `embed ${text(relative(layout.controlPlane, path))}`;
@@ -68,6 +74,7 @@ export function workerdConfig(layout: Layout, settings: WorkerdSettings): string
 using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
+  v8Flags = [${V8_FLAGS.map(text).join(', ')}],
   services = [
     (name = "longshore", worker = .worker),
     (name = "objects", disk = (path = ${text(layout.objects)}, writable = true)),

@@ -8,6 +8,7 @@ const GOLDEN = `# Written at each start; changes are lost.
 using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
+  v8Flags = ["--max-semi-space-size=4"],
   services = [
     (name = "longshore", worker = .worker),
     (name = "objects", disk = (path = "/data/control-plane/objects", writable = true)),
