@@ -559,6 +559,22 @@ export function storeContract(open: () => Promise<StoreHarness>): void {
     });
   });
 
+  withStore('what was written longest ago is found first', async ({ use, clock }) => {
+    await use((store) => {
+      for (const [index, name] of ['c', 'a', 'b', 'c'].entries()) {
+        clock.nowMs = 1000 + index;
+        put(store, keyOf(name));
+      }
+      const oldest = (resource: string, limit: number) =>
+        store.transact((transaction) =>
+          transaction.oldest(resource, limit).map(({ name, writtenMs }) => `${name} ${writtenMs}`),
+        );
+      expect(oldest('pods', 2)).toEqual(['a 1001', 'b 1002']);
+      expect(oldest('pods', 9)).toEqual(['a 1001', 'b 1002', 'c 1003']);
+      expect(oldest('nodes', 9)).toEqual([]);
+    });
+  });
+
   // ---- Work --------------------------------------------------------------------------------------------------------
 
   const work = (key: string, dueMs: number, attempts = 0): WorkItem => ({ queue: 'queue', key, dueMs, attempts });

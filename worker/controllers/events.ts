@@ -1,21 +1,16 @@
 /**
- * Removes Events an hour after they were last seen, as kube-apiserver's `--event-ttl` does. One deadline for all of them:
+ * Removes Events an hour after they were last written, as kube-apiserver's `--event-ttl` does. One deadline for all of them:
  * a row each would double what an Event costs.
  */
-import { EVENTS, type Event } from '../../shared/api/core.ts';
-import { parseTime } from '../../shared/time.ts';
+import { EVENTS } from '../../shared/api/core.ts';
 import { type Controller, source } from './controller.ts';
 
 export const EVENT_TTL_MS = 60 * 60_000;
 /** Not looked at more often: what is due until then goes together. */
 const SWEEP_MS = 5 * 60_000;
-/** No more than this in one turn. */
+/** No more than this in one turn, and others get theirs before the next. */
 const SWEEP_EVENTS = 500;
-
-const lastSeenMs = (event: Event): number => {
-  const { series, lastTimestamp, eventTime, metadata } = event;
-  return parseTime(series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? metadata.creationTimestamp) ?? 0;
-};
+export const NEXT_SWEEP_MS = 500;
 
 export const events: Controller = {
   name: 'event',
@@ -26,15 +21,12 @@ export const events: Controller = {
       enqueue('sweep', EVENT_TTL_MS);
       return;
     }
-    const kept = objects.list(EVENTS).map((event) => ({ event, dueMs: lastSeenMs(event) + EVENT_TTL_MS }));
-    const due = kept.filter(({ dueMs }) => dueMs <= nowMs);
-    for (const { event } of due.slice(0, SWEEP_EVENTS)) {
-      objects.delete(EVENTS, event.metadata.namespace ?? '', event.metadata.name);
-    }
-    if (due.length > SWEEP_EVENTS) enqueue('sweep');
-    else if (kept.length > due.length) {
-      const nextMs = Math.min(...kept.filter(({ dueMs }) => dueMs > nowMs).map(({ dueMs }) => dueMs));
-      enqueue('sweep', Math.max(nextMs - nowMs, SWEEP_MS));
-    }
+    const oldest = objects.oldest(EVENTS, SWEEP_EVENTS + 1);
+    const due = oldest.filter(({ writtenMs }) => writtenMs + EVENT_TTL_MS <= nowMs).slice(0, SWEEP_EVENTS);
+    for (const { namespace, name } of due) objects.delete(EVENTS, namespace, name);
+    const next = oldest[due.length];
+    if (next === undefined) return;
+    const nextMs = next.writtenMs + EVENT_TTL_MS - nowMs;
+    enqueue('sweep', nextMs <= 0 ? NEXT_SWEEP_MS : Math.max(nextMs, SWEEP_MS));
   },
 };

@@ -5,7 +5,7 @@
  */
 import type { Event, ObjectReference, Pod } from '../../shared/api/core.ts';
 import type { DeleteOptions, Draft, Identity, KubeObject } from '../../shared/api/meta.ts';
-import type { IndexEntry } from '../store/store.ts';
+import type { IndexEntry, WrittenObject } from '../store/store.ts';
 
 export interface ObjectQuery {
   namespace?: string | undefined;
@@ -19,6 +19,8 @@ export interface Objects {
   /** A fresh copy, safe to change; undefined when there is none. */
   get<T extends KubeObject>(identity: Identity<T>, namespace: string, name: string): T | undefined;
   list<T extends KubeObject>(identity: Identity<T>, query?: ObjectQuery): T[];
+  /** Those that were written longest ago, the oldest first; none of them is read for it. */
+  oldest(identity: Identity, limit: number): WrittenObject[];
   /**
    * @param options.withStatus for whoever knows the status already; else it begins as it does for any client.
    * @throws StatusError as the API would answer.

@@ -82,6 +82,8 @@ export function typedObjects(session: Session): Objects {
       return Array.from(page.items, (stored) => JSON.parse(stored.text) as T);
     },
 
+    oldest: (identity, limit) => session.transaction.oldest(groupResourceOf(identity), limit),
+
     create(identity, draft, options = {}) {
       const definition = definitionOf(identity, draft as KubeObject);
       const namespace = draft.metadata.namespace ?? '';

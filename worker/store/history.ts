@@ -11,7 +11,16 @@ import { hasAll, parseEntries } from './entries.ts';
 import { comparePlaces, type PlaceInOrder } from './key-order.ts';
 import { isIndexed } from './schema.ts';
 import type { Sql } from './sql.ts';
-import type { Change, IndexEntry, ListPage, ListQuery, ObjectKey, ResourceName, StoredObject } from './store.ts';
+import type {
+  Change,
+  IndexEntry,
+  ListPage,
+  ListQuery,
+  ObjectKey,
+  ResourceName,
+  StoredObject,
+  WrittenObject,
+} from './store.ts';
 
 export interface Position {
   revision: number;
@@ -50,6 +59,17 @@ export function getWithEntries(sql: Sql, key: ObjectKey): { stored: StoredObject
   )[0];
   if (row === undefined) return undefined;
   return { stored: { resource, namespace, name, revision: row.revision, text: row.text }, entries: row.entries };
+}
+
+/** SQLite keeps no more of them than these while it looks through the keys. */
+export function oldestObjects(sql: Sql, resource: ResourceName, limit: number): WrittenObject[] {
+  return sql.all<WrittenObject>(
+    `SELECT k.namespace, k.name, l.time_ms AS writtenMs
+     FROM (SELECT namespace, name, revision FROM objects WHERE resource = ? ORDER BY revision LIMIT ?) k
+     CROSS JOIN log l ON l.revision = k.revision ORDER BY k.revision`,
+    resource,
+    limit,
+  );
 }
 
 // ---- Lists --------------------------------------------------------------------------------------------------------

@@ -65,6 +65,13 @@ export interface ListPage {
   items: Iterable<StoredObject>;
 }
 
+export interface WrittenObject {
+  namespace: string;
+  name: string;
+  /** When it was last written, in milliseconds since the epoch. */
+  writtenMs: number;
+}
+
 /** A list's texts on their way out, all of one revision. Unlike a page it may be kept between turns. */
 export interface TextList {
   readonly revision: number;
@@ -112,6 +119,8 @@ export interface Transaction extends Reader {
   readonly nowMs: number;
   /** The revision of the object, 0 when there is none: for who knows already what it held at one. */
   revisionOf(key: ObjectKey): number;
+  /** The objects that were written longest ago, the oldest first: found without reading any of their texts. */
+  oldest(resource: ResourceName, limit: number): WrittenObject[];
   /**
    * Writes an object. `serialise` is given the new revision and returns the text.
    * @param expected the revision that must be current (0: must not exist); undefined: whatever is there.
