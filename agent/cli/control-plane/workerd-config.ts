@@ -52,8 +52,8 @@ const OBJECT_CLASSES = [
 ];
 
 /**
- * V8 frees the young objects of some thousand requests at once, and with them what workerd holds for each (its Request,
- * Response, Headers): 25 ms in which nobody is answered. A young generation of at most 4 MB, not 16, makes that 8.
+ * V8 frees the young objects of a thousand requests at once, and with them what workerd holds for each (its Request,
+ * Response, Headers): 25 ms in which nobody is answered. A smaller young generation frees fewer at a time.
  */
 const V8_FLAGS = ['--max-semi-space-size=4'];
 
